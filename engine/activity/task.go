@@ -1,0 +1,185 @@
+package activity
+
+import (
+	"sync/atomic"
+	"time"
+
+	"manifold/engine/base"
+	"manifold/engine/invariant"
+	"manifold/engine/pgerror"
+)
+
+// Slots is the right to run that a task gives up while it waits. Both methods are called by the task's goroutine.
+type Slots interface {
+	// Yield gives the slot back.
+	Yield()
+	// Resume takes a slot again, ahead of statements that have not begun; it returns only with a slot.
+	Resume()
+}
+
+// Task is the running half of a session: what every layer below needs to know of the statement that calls it. A task
+// without slots (an auxiliary process, a test) waits without giving anything up.
+type Task struct {
+	// SessionID is the number that pg_backend_pid shows; zero for a test.
+	SessionID uint32
+
+	slots     Slots
+	interrupt atomic.Pointer[pgerror.Error]
+	fatal     atomic.Bool
+	signal    chan struct{}
+	event     atomic.Uint32
+	since     atomic.Int64
+
+	dep  base.LSN
+	held int
+}
+
+// NewTask makes a task; slots may be nil.
+func NewTask(sessionID uint32, slots Slots) *Task {
+	return &Task{SessionID: sessionID, slots: slots, signal: make(chan struct{}, 1)}
+}
+
+// SetSlots joins the task to the pool whose slot it holds.
+func (t *Task) SetSlots(s Slots) { t.slots = s }
+
+// Cancel asks the running statement to end with err. It may be called from any goroutine; the first reason stays.
+func (t *Task) Cancel(err *pgerror.Error) {
+	t.interrupt.CompareAndSwap(nil, err)
+	t.poke()
+}
+
+// Terminate asks the session to end with err (57P01 and the like). It outlives ClearCancel.
+func (t *Task) Terminate(err *pgerror.Error) {
+	t.fatal.Store(true)
+	t.interrupt.Store(err)
+	t.poke()
+}
+
+func (t *Task) poke() {
+	select {
+	case t.signal <- struct{}{}:
+	default:
+	}
+}
+
+// ClearCancel forgets a cancellation that came too late, before the next statement begins.
+func (t *Task) ClearCancel() {
+	if t.interrupt.Load() != nil && !t.fatal.Load() {
+		t.interrupt.Store(nil)
+	}
+}
+
+// Interrupted gives the reason to stop, or nil. It is one atomic load: poll it once a batch.
+func (t *Task) Interrupted() error {
+	if e := t.interrupt.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// Terminated tells whether the session must end.
+func (t *Task) Terminated() bool { return t.fatal.Load() }
+
+// Hold counts a pin or latch that forbids waiting; Unhold uncounts it. Both cost nothing but an addition.
+func (t *Task) Hold()   { t.held++ }
+func (t *Task) Unhold() { t.held-- }
+
+// Held gives the number of pins and latches held, for assertions and for the resource owner.
+func (t *Task) Held() int { return t.held }
+
+// NoteDep records that the answer of the statement depends on the log up to lsn (DESIGN: late answers).
+func (t *Task) NoteDep(lsn base.LSN) {
+	if lsn > t.dep {
+		t.dep = lsn
+	}
+}
+
+// TakeDep gives the position noted since the last TakeDep and forgets it.
+func (t *Task) TakeDep() base.LSN {
+	d := t.dep
+	t.dep = 0
+	return d
+}
+
+// Dep gives the position noted since the last TakeDep.
+func (t *Task) Dep() base.LSN { return t.dep }
+
+// Waiting gives what the task waits for and since when; EventNone when it runs.
+func (t *Task) Waiting() (Event, time.Time) {
+	e := Event(t.event.Load())
+	if e == EventNone {
+		return EventNone, time.Time{}
+	}
+	return e, time.Unix(0, t.since.Load())
+}
+
+// ErrTimeout is what Wait returns when its timeout passed first. It never reaches a client as it is.
+var ErrTimeout = pgerror.New(pgerror.InternalError, "wait timed out")
+
+// Wait blocks until ready delivers or is closed, the task is interrupted (its error is returned), or timeout passed
+// (ErrTimeout; zero is no timeout). The slot is given up meanwhile.
+func (t *Task) Wait(event Event, ready <-chan struct{}, timeout time.Duration) error {
+	invariant.Assert(t.held == 0, "wait for %s with %d pins or latches held", event.Name(), t.held)
+	select {
+	case <-ready:
+		return nil
+	default:
+	}
+	t.begin(event)
+	defer t.end()
+	var timer <-chan time.Time
+	if timeout > 0 {
+		tm := time.NewTimer(timeout)
+		defer tm.Stop()
+		timer = tm.C
+	}
+	for {
+		if err := t.Interrupted(); err != nil {
+			return err
+		}
+		select {
+		case <-ready:
+			return nil
+		case <-t.signal:
+		case <-timer:
+			return ErrTimeout
+		}
+	}
+}
+
+// WaitUninterruptible blocks until ready delivers or is closed, whatever happens to the task. It serves waits that must
+// not be cut short, such as the flush of a commit that cannot be undone any more.
+func (t *Task) WaitUninterruptible(event Event, ready <-chan struct{}) {
+	invariant.Assert(t.held == 0, "wait for %s with %d pins or latches held", event.Name(), t.held)
+	select {
+	case <-ready:
+		return
+	default:
+	}
+	t.begin(event)
+	defer t.end()
+	<-ready
+}
+
+// Mark sets the wait event without waiting, for a loop that blocks by its own means; Mark(EventNone) ends it.
+func (t *Task) Mark(event Event) {
+	if event != EventNone {
+		t.since.Store(time.Now().UnixNano())
+	}
+	t.event.Store(uint32(event))
+}
+
+func (t *Task) begin(event Event) {
+	t.Mark(event)
+	if t.slots != nil {
+		t.slots.Yield()
+	}
+}
+
+func (t *Task) end() {
+	if t.slots != nil {
+		t.event.Store(uint32(EventSlot))
+		t.slots.Resume()
+	}
+	t.event.Store(uint32(EventNone))
+}

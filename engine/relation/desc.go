@@ -1,0 +1,119 @@
+package relation
+
+import (
+	"manifold/engine/base"
+	"manifold/engine/types"
+)
+
+// Column describes one attribute. Len is 1, 2, 4 or 8 for a type kept in Datum.I and -1 for one kept in Datum.B.
+type Column struct {
+	Name       string
+	Type       base.OID
+	Typmod     int32
+	Len        int16
+	Collation  base.OID
+	NotNull    bool
+	Dropped    bool
+	HasDefault bool
+	HasMissing bool        // rows written before the column was added read Missing
+	Missing    types.Datum // owned by the descriptor
+	Identity   byte        // 0, 'a' (always) or 'd' (by default)
+	Generated  byte        // 0 or 's' (stored)
+	Storage    byte        // 'p', 'e', 'm' or 'x', as attstorage
+}
+
+// Fixed tells whether the column is kept in Datum.I.
+func (c *Column) Fixed() bool { return c.Len > 0 }
+
+// Relation kinds, as relkind.
+const (
+	KindTable    = 'r'
+	KindIndex    = 'i'
+	KindSequence = 'S'
+	KindView     = 'v'
+	KindToast    = 't'
+)
+
+// Persistence, as relpersistence.
+const (
+	Permanent = 'p'
+	Unlogged  = 'u'
+	Temporary = 't'
+)
+
+// Desc describes a relation.
+type Desc struct {
+	OID         base.OID
+	Name        string
+	Schema      string
+	Namespace   base.OID
+	Kind        byte
+	Persistence byte
+	Owner       base.OID
+	RowType     base.OID
+	File        base.RelFile
+	Columns     []Column
+	Fillfactor  int // percent, 0 for the default
+	Toast       base.OID
+	Indexes     []*Index // of a table, in OID order
+	Index       *Index   // of an index: its own keys
+	Checks      []Check
+	Shared      bool // a relation of the whole cluster
+	System      bool // a catalog
+	HasRules    bool
+	HasTriggers bool
+}
+
+// Logged tells whether changes of the relation's pages go to the log.
+func (d *Desc) Logged() bool { return d.Persistence == Permanent }
+
+// ColumnByName gives the attribute number (from one) of a live column, or zero.
+func (d *Desc) ColumnByName(name string) int {
+	for i := range d.Columns {
+		if d.Columns[i].Name == name && !d.Columns[i].Dropped {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// Index describes an index: Keys order it, Included columns ride along.
+type Index struct {
+	OID        base.OID
+	Table      base.OID
+	Name       string
+	File       base.RelFile
+	Keys       []IndexKey
+	Included   []int16 // attribute numbers of the table
+	Unique     bool
+	NullsEqual bool // UNIQUE NULLS NOT DISTINCT
+	Primary    bool
+	Valid      bool
+	Ready      bool
+	Immediate  bool   // false for a deferrable constraint
+	Constraint string // the constraint the index enforces, if any
+	Predicate  string // a serialized boolean expression over the table's row, if partial
+	Exprs      []string
+	Method     string // "btree"
+	Fillfactor int
+	Desc       *Desc // the index's own relation descriptor
+}
+
+// IndexKey is one key column. Attr is the table's attribute number, or zero for the next of Exprs.
+type IndexKey struct {
+	Attr       int16
+	Type       base.OID
+	Collation  base.OID
+	Opclass    base.OID
+	Descending bool
+	NullsFirst bool
+}
+
+// Check is a CHECK constraint; Expr is a serialized boolean expression over the row.
+type Check struct {
+	OID       base.OID
+	Name      string
+	Expr      string
+	Validated bool
+	NoInherit bool
+}
