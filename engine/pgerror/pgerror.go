@@ -74,7 +74,9 @@ func IO(err error, format string, args ...any) *Error {
 }
 
 // Error implements error.
-func (e *Error) Error() string { return string(e.Severity) + ": " + e.Message + " (SQLSTATE " + e.Code + ")" }
+func (e *Error) Error() string {
+	return string(e.Severity) + ": " + e.Message + " (SQLSTATE " + e.Code + ")"
+}
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.cause }
