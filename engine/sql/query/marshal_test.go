@@ -1,0 +1,46 @@
+package query
+
+import (
+	"reflect"
+	"testing"
+
+	"manifold/engine/types"
+)
+
+func TestMarshalRoundTrip(t *testing.T) {
+	e := Expr(&BoolExpr{T: T{Typ: types.OIDBool, Mod: -1}, Op: Or, Args: []Expr{
+		&OpExpr{T: T{Typ: types.OIDBool, Mod: -1}, Op: 96, Func: 65, Strict: true, Volatile: 'i', Args: []Expr{
+			&Var{T: T{Typ: types.OIDInt4, Mod: -1}, RTE: 1, Attr: 2},
+			&Const{T: T{Typ: types.OIDInt4, Mod: -1}, Value: types.Int(-1 << 62), Slot: -1}}},
+		&NullTest{T: T{Typ: types.OIDBool}, Arg: &Const{T: T{Typ: types.OIDText}, Value: types.Text("a\x00b"), Slot: -1}},
+		&DistinctExpr{OpExpr: OpExpr{Op: 5, Args: []Expr{&CaseArg{}}}, Not: true},
+	}})
+	got, err := Unmarshal(Marshal(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(e, got) {
+		t.Fatalf("got %#v", got)
+	}
+	if _, err := Unmarshal(`{"k":"FromRef"}`); err == nil {
+		t.Fatal("a FROM item was taken for an expression")
+	}
+	if _, err := Unmarshal(`{"k":"Nope"}`); err == nil {
+		t.Fatal("an unknown node was accepted")
+	}
+}
+
+func TestMutateLeavesTheInputAlone(t *testing.T) {
+	in := &FuncExpr{Func: 1, Args: []Expr{&Var{RTE: 1, Attr: 1}}}
+	out := Mutate(in, func(e Expr) (Expr, bool) {
+		if v, ok := e.(*Var); ok {
+			c := *v
+			c.Attr = 9
+			return &c, true
+		}
+		return nil, false
+	}).(*FuncExpr)
+	if in.Args[0].(*Var).Attr != 1 || out.Args[0].(*Var).Attr != 9 {
+		t.Fatal("the input was changed")
+	}
+}
