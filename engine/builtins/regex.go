@@ -1,0 +1,3 @@
+package builtins
+
+type regexCache struct{}
