@@ -30,8 +30,9 @@ type Task struct {
 	event     atomic.Uint32
 	since     atomic.Int64
 
-	dep  base.LSN
-	held int
+	dep    base.LSN
+	logDep base.LSN
+	held   int
 }
 
 // NewTask makes a task; slots may be nil.
@@ -103,6 +104,20 @@ func (t *Task) TakeDep() base.LSN {
 
 // Dep gives the position noted since the last TakeDep.
 func (t *Task) Dep() base.LSN { return t.dep }
+
+// NoteLogDep records that the answer depends on the log up to lsn whatever the commit levels are: a sequence's record.
+func (t *Task) NoteLogDep(lsn base.LSN) {
+	if lsn > t.logDep {
+		t.logDep = lsn
+	}
+}
+
+// TakeLogDep gives the position noted by NoteLogDep since the last TakeLogDep and forgets it.
+func (t *Task) TakeLogDep() base.LSN {
+	d := t.logDep
+	t.logDep = 0
+	return d
+}
 
 // Waiting gives what the task waits for and since when; EventNone when it runs.
 func (t *Task) Waiting() (Event, time.Time) {
