@@ -1,0 +1,221 @@
+package txn
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"manifold/engine/base"
+	"manifold/engine/clog"
+	"manifold/engine/pgerror"
+	"manifold/engine/rmgr"
+	"manifold/engine/wal"
+)
+
+// The records of resource manager Transaction. A commit or abort: microseconds since 1970 (8), number of subtransactions
+// (4), their ids (8 each), number of relations dropped (4), 16 bytes each. A next-OID record: the OID (4).
+const (
+	infoCommit  uint8 = 1
+	infoAbort   uint8 = 2
+	infoNextOID uint8 = 3
+)
+
+func le32(v uint32) []byte { return binary.LittleEndian.AppendUint32(nil, v) }
+
+// buildEnd writes the main data of a commit or abort record.
+func (t *Tx) buildEnd(b *wal.Builder, at time.Time, committed bool) {
+	var buf [16]byte
+	binary.LittleEndian.PutUint64(buf[:], uint64(at.UnixMicro()))
+	binary.LittleEndian.PutUint32(buf[8:], uint32(len(t.ident.Subs)))
+	b.Data(buf[:12])
+	for _, x := range t.ident.Subs {
+		binary.LittleEndian.PutUint64(buf[:], uint64(x))
+		b.Data(buf[:8])
+	}
+	n := 0
+	for i := range t.drops {
+		if t.drops[i].onCommit == committed && t.drops[i].file.Temp == 0 {
+			n++
+		}
+	}
+	binary.LittleEndian.PutUint32(buf[:], uint32(n))
+	b.Data(buf[:4])
+	for i := range t.drops {
+		if t.drops[i].onCommit == committed && t.drops[i].file.Temp == 0 {
+			putFile(buf[:], t.drops[i].file)
+			b.Data(buf[:])
+		}
+	}
+}
+
+func putFile(b []byte, f base.RelFile) {
+	binary.LittleEndian.PutUint32(b, uint32(f.Space))
+	binary.LittleEndian.PutUint32(b[4:], uint32(f.Database))
+	binary.LittleEndian.PutUint32(b[8:], uint32(f.Number))
+	binary.LittleEndian.PutUint32(b[12:], f.Temp)
+}
+
+func getFile(b []byte) base.RelFile {
+	return base.RelFile{
+		Space:    base.OID(binary.LittleEndian.Uint32(b)),
+		Database: base.OID(binary.LittleEndian.Uint32(b[4:])),
+		Number:   base.OID(binary.LittleEndian.Uint32(b[8:])),
+		Temp:     binary.LittleEndian.Uint32(b[12:]),
+	}
+}
+
+// End is a decoded commit or abort record.
+type End struct {
+	XID       base.XID
+	Committed bool
+	Time      time.Time
+	Subs      []base.XID
+	Dropped   []base.RelFile
+}
+
+// DecodeEnd reads a commit or abort record.
+func DecodeEnd(r *wal.Record) (End, error) {
+	bad := func() (End, error) {
+		return End{}, pgerror.Corrupt("transaction record at %s is malformed", r.Start)
+	}
+	e := End{XID: r.XID, Committed: r.Info == infoCommit}
+	d := r.Data
+	if len(d) < 16 {
+		return bad()
+	}
+	e.Time = time.UnixMicro(int64(binary.LittleEndian.Uint64(d)))
+	n := int(binary.LittleEndian.Uint32(d[8:]))
+	if d = d[12:]; n < 0 || n > (len(d)-4)/8 {
+		return bad()
+	}
+	for range n {
+		e.Subs = append(e.Subs, base.XID(binary.LittleEndian.Uint64(d)))
+		d = d[8:]
+	}
+	n = int(binary.LittleEndian.Uint32(d))
+	if d = d[4:]; n < 0 || n*16 != len(d) {
+		return bad()
+	}
+	for range n {
+		e.Dropped = append(e.Dropped, getFile(d))
+		d = d[16:]
+	}
+	return e, nil
+}
+
+// Replay is what redo of transaction records leaves behind: the unfinished transactions and the counters.
+type Replay struct {
+	clog    *clog.Log
+	next    base.XID // one past every id seen
+	nextOID base.OID
+	open    map[base.XID]struct{} // seen writing, no end seen
+}
+
+// NewReplay starts from the counters of the checkpoint.
+func NewReplay(c *clog.Log, next base.XID, oid base.OID) *Replay {
+	return &Replay{clog: c, next: max(next, base.FirstXID), nextOID: oid, open: map[base.XID]struct{}{}}
+}
+
+// Note sees every record of the log, whoever wrote it.
+func (p *Replay) Note(r *wal.Record) {
+	if r.XID < base.FirstXID {
+		return
+	}
+	p.next = max(p.next, r.XID+1)
+	if r.RMgr != rmgr.Transaction {
+		p.open[r.XID] = struct{}{}
+	}
+}
+
+// NoteCounters takes the counters of a checkpoint record.
+func (p *Replay) NoteCounters(next base.XID, oid base.OID) {
+	p.next, p.nextOID = max(p.next, next), max(p.nextOID, oid)
+}
+
+// NextXID and NextOID give the counters to start with.
+func (p *Replay) NextXID() base.XID { return p.next }
+func (p *Replay) NextOID() base.OID { return p.nextOID }
+
+// Unfinished gives the transactions that wrote and did not end: recovery logs their abort.
+func (p *Replay) Unfinished() []base.XID {
+	var xs []base.XID
+	for x := range p.open {
+		xs = append(xs, x)
+	}
+	return xs
+}
+
+// Abort records the end of an unfinished transaction in the commit log.
+func (p *Replay) Abort(x base.XID) {
+	p.clog.Reserve(x)
+	p.clog.Set(x, clog.Aborted)
+	delete(p.open, x)
+}
+
+// BuildAbort writes the abort record of an unfinished transaction.
+func BuildAbort(b *wal.Builder, x base.XID, at time.Time) {
+	b.Begin(rmgr.Transaction, infoAbort, x)
+	var t Tx
+	t.buildEnd(b, at, false)
+}
+
+// Manager gives the resource manager of transaction records.
+func (p *Replay) Manager() rmgr.Manager {
+	return rmgr.Manager{ID: rmgr.Transaction, Name: "Transaction", Redo: p.redo, Describe: Describe}
+}
+
+func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
+	switch r.Info {
+	case infoCommit, infoAbort:
+		e, err := DecodeEnd(r)
+		if err != nil {
+			return err
+		}
+		st := clog.Aborted
+		if e.Committed {
+			st = clog.Committed
+		}
+		for _, x := range append(e.Subs, e.XID) {
+			p.next = max(p.next, x+1)
+			p.clog.Reserve(x)
+			p.clog.Set(x, st)
+			delete(p.open, x)
+		}
+		for _, f := range e.Dropped {
+			c.Pool.DropRelation(f)
+			if err := c.Store.Unlink(f); err != nil {
+				return err
+			}
+			c.ForgetRelation(f)
+		}
+		return nil
+	case infoNextOID:
+		if len(r.Data) != 4 {
+			return pgerror.Corrupt("next-OID record at %s is malformed", r.Start)
+		}
+		p.nextOID = base.OID(binary.LittleEndian.Uint32(r.Data))
+		return nil
+	}
+	return pgerror.Corrupt("transaction record at %s has unknown kind %d", r.Start, r.Info)
+}
+
+// Describe renders a record for waldump.
+func Describe(r *wal.Record) string {
+	switch r.Info {
+	case infoCommit, infoAbort:
+		e, err := DecodeEnd(r)
+		if err != nil {
+			return err.Error()
+		}
+		verb := "ABORT"
+		if e.Committed {
+			verb = "COMMIT"
+		}
+		return fmt.Sprintf("%s %s; subxacts %v; rels %v", verb, e.Time.UTC().Format(time.RFC3339Nano), e.Subs, e.Dropped)
+	case infoNextOID:
+		if len(r.Data) == 4 {
+			return fmt.Sprintf("NEXTOID %d", binary.LittleEndian.Uint32(r.Data))
+		}
+	}
+	return fmt.Sprintf("unknown %d", r.Info)
+}
