@@ -184,6 +184,16 @@ func (t *Task) Mark(event Event) {
 	t.event.Store(uint32(event))
 }
 
+// BeginWait gives the slot up for a blocking call of the task's own, such as the flush that it leads for others; EndWait
+// takes it back. Between them the task may do nothing else.
+func (t *Task) BeginWait(event Event) {
+	invariant.Assert(t.held == 0, "wait for %s with %d pins or latches held", event.Name(), t.held)
+	t.begin(event)
+}
+
+// EndWait ends what BeginWait began.
+func (t *Task) EndWait() { t.end() }
+
 func (t *Task) begin(event Event) {
 	t.Mark(event)
 	if t.slots != nil {
