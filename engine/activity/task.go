@@ -30,10 +30,16 @@ type Task struct {
 	event     atomic.Uint32
 	since     atomic.Int64
 
+	// Buffers counts what the statement did to shared buffers; only the task's goroutine touches it.
+	Buffers BufferCounts
+
 	dep    base.LSN
 	logDep base.LSN
 	held   int
 }
+
+// BufferCounts are pages found, read, made dirty and written, as EXPLAIN (BUFFERS) shows them.
+type BufferCounts struct{ Hit, Read, Dirtied, Written int64 }
 
 // NewTask makes a task; slots may be nil.
 func NewTask(sessionID uint32, slots Slots) *Task {

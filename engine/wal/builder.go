@@ -28,7 +28,7 @@ const (
 // The limits of a record.
 const (
 	MaxBlocks     = 32
-	MaxRecordSize = 1 << 26
+	MaxRecordSize = 1 << 23
 )
 
 // Builder assembles one record at a time. It belongs to one backend and is reused; after its first records it allocates

@@ -1,9 +1,15 @@
 package wal
 
 import (
-	"manifold/engine/activity"
+	"math"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
 	"manifold/engine/base"
+	"manifold/engine/invariant"
 	"manifold/engine/page"
+	"manifold/engine/pgerror"
 	"manifold/engine/vfs"
 )
 
@@ -23,77 +29,254 @@ type Position struct {
 	End, Prev, Redo base.LSN
 }
 
+// RMgrXLOG is the number of the log's own resource manager (the same as rmgr.XLOG), whose records follow.
+const RMgrXLOG uint8 = 0
+
+// The kinds of records of RMgrXLOG.
+const (
+	InfoCheckpointShutdown uint8 = 0x00
+	InfoCheckpointOnline   uint8 = 0x10
+	InfoNextOID            uint8 = 0x30
+	InfoImageForHint       uint8 = 0xA0
+	InfoImage              uint8 = 0xB0
+)
+
+// insertSlots is how many insertions may be between reservation and the end of their copy, plus those completed since
+// the last flush looked.
+const insertSlots = 1024
+
+// slot tracks one insertion. done holds its number plus one when the copy is complete; end is written before.
+type slot struct {
+	done atomic.Uint64
+	end  base.LSN
+	_    [48]byte
+}
+
 // Log is the write-ahead log of a running server. All methods may be called concurrently.
-type Log struct{}
+type Log struct {
+	geometry
+	fs   vfs.FS
+	o    Options
+	id   identity
+	buf  []byte
+	bufs sync.Pool // *imageBuilder, for LogImage
+
+	mu   sync.Mutex // the insertion mutex: guards next, prev, head, and stores of redo and inserted
+	next base.LSN   // the end of the last record
+	prev base.LSN   // its start
+	head uint64     // insertions so far
+
+	redo     atomic.Uint64
+	inserted atomic.Uint64
+	written  atomic.Uint64 // bytes below are in the files; moved by the leader only
+	flushed  atomic.Uint64
+
+	slots    [insertSlots]slot
+	doneMu   sync.Mutex // guards tail and complete
+	tail     atomic.Uint64
+	complete base.LSN // every insertion below has been copied
+
+	flush flusher
+}
 
 // FirstPosition is where the log of a new cluster starts.
-func FirstPosition(o Options) Position { panic("api") }
+func FirstPosition(o Options) Position {
+	size := o.SegmentSize
+	if size == 0 {
+		size = 16 << 20
+	}
+	return Position{End: base.LSN(size), Redo: base.LSN(size + segmentHeader)}
+}
 
 // Open continues a log at a position that a Reader found to be its end (or FirstPosition).
-func Open(fs vfs.FS, o Options, at Position) (*Log, error) { panic("api") }
+func Open(fs vfs.FS, o Options, at Position) (*Log, error) {
+	g, err := makeGeometry(o.Dir, o.SegmentSize, o.SystemID, o.Timeline)
+	if err != nil {
+		return nil, err
+	}
+	if o.BufferSize == 0 {
+		o.BufferSize = 16 << 20
+	}
+	if o.BufferSize < 64<<10 || bits.OnesCount(uint(o.BufferSize)) != 1 {
+		return nil, pgerror.Newf(pgerror.InvalidParameterValue, "invalid WAL buffer size %d", o.BufferSize)
+	}
+	if at.End%recordAlign != 0 || at.End < base.LSN(g.size) {
+		return nil, pgerror.Corrupt("WAL cannot continue at %s", at.End)
+	}
+	if err := fs.MkdirAll(g.dir); err != nil {
+		return nil, pgerror.IO(err, "could not create directory \"%s\"", g.dir)
+	}
+	l := &Log{geometry: g, fs: fs, o: o, id: identity{o.Timeline, o.Incarnation}, buf: make([]byte, o.BufferSize),
+		next: at.End, prev: at.Prev, complete: at.End}
+	l.redo.Store(uint64(at.Redo))
+	for _, p := range []*atomic.Uint64{&l.inserted, &l.written, &l.flushed} {
+		p.Store(uint64(at.End))
+	}
+	l.bufs.New = func() any { return &imageBuilder{page: make(page.Page, page.Size)} }
+	l.flush.failed = make(chan struct{})
+	return l, nil
+}
 
 // Insert puts a record into the log and gives its LSN. It is not durable before FlushedLSN has reached that. The caller
 // holds the registered pages exclusively and then sets their LSN.
-func (l *Log) Insert(b *Builder) (base.LSN, error) { panic("api") }
+func (l *Log) Insert(b *Builder) (base.LSN, error) { return l.InsertWith(b, nil) }
 
 // InsertWith is Insert with a callback that runs in the insertion critical section, in log order, once the record cannot
 // fail any more. It must be short, must not block and must not use the log.
-func (l *Log) InsertWith(b *Builder, inOrder func(end base.LSN)) (base.LSN, error) { panic("api") }
+func (l *Log) InsertWith(b *Builder, inOrder func(end base.LSN)) (base.LSN, error) {
+	for {
+		redo := l.RedoLSN()
+		n, err := b.assemble(redo)
+		if err != nil {
+			return 0, err
+		}
+		if align(n) > len(l.buf)/2 {
+			return 0, pgerror.Newf(pgerror.ProgramLimitExceeded, "WAL record of %d bytes exceeds half of the WAL buffers", n)
+		}
+		body := b.bodyCRC()
+		end, again, err := l.insert(b, align(n), redo, body, inOrder)
+		if err != nil || !again {
+			return end, err
+		}
+	}
+}
+
+// insert reserves space, runs the callback and copies. It gives again when an image has become necessary.
+func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func(base.LSN)) (end base.LSN, again bool, err error) {
+	var start base.LSN
+	for {
+		if err := l.Err(); err != nil {
+			return 0, false, err
+		}
+		l.mu.Lock()
+		if now := l.RedoLSN(); now != redo && b.needsImages(now) {
+			l.mu.Unlock()
+			return 0, true, nil
+		}
+		start = l.normalize(l.next)
+		end = l.advance(start, n)
+		if uint64(end)-l.written.Load() <= uint64(len(l.buf)) && l.head-l.tail.Load() < insertSlots {
+			break
+		}
+		l.mu.Unlock()
+		if err := l.makeRoom(end); err != nil {
+			return 0, false, err
+		}
+	}
+	from, prev, k := l.next, l.prev, l.head
+	s := &l.slots[k%insertSlots]
+	s.end = end
+	l.next, l.prev, l.head = end, start, k+1
+	l.inserted.Store(uint64(end))
+	if inOrder != nil {
+		inOrder(end)
+	}
+	l.mu.Unlock()
+	b.seal(body, l.id, start, prev, l.lag(start))
+	l.copyRecord(b, from, start, end)
+	s.done.Store(k + 1)
+	return end, false, nil
+}
+
+// lag gives how far behind a record's start the durable log is, in units of 8 bytes: a later reader that finds the log
+// broken before start minus lag knows that durable bytes were lost.
+func (l *Log) lag(start base.LSN) uint32 {
+	f := l.FlushedLSN()
+	if l.o.NoSync || f > start {
+		if f > start {
+			return 0
+		}
+		return math.MaxUint32
+	}
+	return uint32(min(uint64(start-f)/recordAlign, math.MaxUint32))
+}
+
+// copyRecord puts a sealed record, and the headers of segments that begin in it, into the ring.
+func (l *Log) copyRecord(b *Builder, from, start, end base.LSN) {
+	pos := from
+	if from != start {
+		pos = l.putHeader(from)
+	}
+	pos = l.put(pos, b.head)
+	for _, p := range b.parts {
+		pos = l.put(pos, p)
+	}
+	var pad [recordAlign]byte
+	pos = l.put(pos, pad[:uint64(-int64(pos))%recordAlign])
+	invariant.Assert(pos == end, "WAL record copied to %s instead of %s", pos, end)
+}
+
+func (l *Log) putHeader(p base.LSN) base.LSN {
+	h := l.header(l.segment(p), l.id.incarnation)
+	l.ring(p, h[:])
+	return p + segmentHeader
+}
+
+// put copies bytes into the ring from a position on, across segment boundaries.
+func (l *Log) put(p base.LSN, b []byte) base.LSN {
+	for len(b) > 0 {
+		if l.offset(p) == 0 {
+			p = l.putHeader(p)
+		}
+		n := min(int64(len(b)), l.left(p))
+		l.ring(p, b[:n])
+		b, p = b[n:], p+base.LSN(n)
+	}
+	return p
+}
+
+func (l *Log) ring(p base.LSN, b []byte) {
+	at := int(uint64(p) & uint64(len(l.buf)-1))
+	n := copy(l.buf[at:], b)
+	copy(l.buf, b[n:])
+}
+
+// makeRoom frees space in the ring or a slot.
+func (l *Log) makeRoom(end base.LSN) error {
+	l.completeTo(0)
+	if uint64(end)-l.written.Load() <= uint64(len(l.buf)) {
+		return nil
+	}
+	return l.Flush(l.InsertLSN())
+}
 
 // BeginCheckpoint sets the redo pointer to the insert position and runs the callback in the same critical section.
-func (l *Log) BeginCheckpoint(inOrder func(redo base.LSN)) base.LSN { panic("api") }
+func (l *Log) BeginCheckpoint(inOrder func(redo base.LSN)) base.LSN {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	redo := l.normalize(l.next)
+	l.redo.Store(uint64(redo))
+	if inOrder != nil {
+		inOrder(redo)
+	}
+	return redo
+}
+
+// RedoLSN gives the redo pointer: pages not changed since need an image.
+func (l *Log) RedoLSN() base.LSN { return base.LSN(l.redo.Load()) }
+
+// InsertLSN gives the end of the last record inserted.
+func (l *Log) InsertLSN() base.LSN { return base.LSN(l.inserted.Load()) }
+
+// FlushedLSN gives the end of what is durable.
+func (l *Log) FlushedLSN() base.LSN { return base.LSN(l.flushed.Load()) }
+
+// imageBuilder is what LogImage works with.
+type imageBuilder struct {
+	b    Builder
+	page page.Page
+}
 
 // LogImage logs an image of a page for an unlogged change of it (a hint); the caller holds it at least shared. It gives
 // zero when the page has had an image since the redo pointer.
-func (l *Log) LogImage(tag base.PageTag, p page.Page) (base.LSN, error) { panic("api") }
-
-// RedoLSN, InsertLSN and FlushedLSN give the redo pointer, the end of the last record inserted and the end of what is
-// durable.
-func (l *Log) RedoLSN() base.LSN    { panic("api") }
-func (l *Log) InsertLSN() base.LSN  { panic("api") }
-func (l *Log) FlushedLSN() base.LSN { panic("api") }
-
-// Flush makes the log durable up to lsn, blocking the calling goroutine (pins and latches may be held).
-func (l *Log) Flush(lsn base.LSN) error { panic("api") }
-
-// WaitFlushed is Flush for a statement: it gives up the slot while it waits or flushes. Interrupts do not end it.
-func (l *Log) WaitFlushed(task *activity.Task, lsn base.LSN) error { panic("api") }
-
-// Notify sends to ch (without blocking) once the log is durable up to lsn or has failed. It flushes nothing itself. It
-// tells false, without sending, when that is so already.
-func (l *Log) Notify(lsn base.LSN, ch chan<- struct{}) bool { panic("api") }
-
-// Failed is closed when the log is poisoned by a failed write or fsync; Err then gives the reason (58030).
-func (l *Log) Failed() <-chan struct{} { panic("api") }
-func (l *Log) Err() error              { panic("api") }
-
-// Recycle gives segments that end at or before keep back: some are renamed for future use, the rest removed.
-func (l *Log) Recycle(keep base.LSN, spare int) error { panic("api") }
-
-// Close flushes everything and closes the files.
-func (l *Log) Close() error { panic("api") }
-
-// ReaderOptions say what is read; the log must exist up to MustReach, else its end is corruption.
-type ReaderOptions struct {
-	Dir         string
-	SegmentSize int64
-	SystemID    uint64
-	Timeline    uint32
-	Incarnation uint32   // the greatest that may occur; zero for any
-	MustReach   base.LSN // zero for no bound
+func (l *Log) LogImage(tag base.PageTag, p page.Page) (base.LSN, error) {
+	if p.LSN() > l.RedoLSN() {
+		return 0, nil
+	}
+	w := l.bufs.Get().(*imageBuilder)
+	defer l.bufs.Put(w)
+	p.CopyShared(w.page)
+	w.b.Begin(RMgrXLOG, InfoImageForHint, base.InvalidXID)
+	w.b.Block(0, tag, w.page, ForceImage)
+	return l.Insert(&w.b)
 }
-
-// Reader iterates over records.
-type Reader struct{}
-
-// NewReader starts at the record at from (a redo pointer or a record's start).
-func NewReader(fs vfs.FS, o ReaderOptions, from base.LSN) *Reader { panic("api") }
-
-// Next gives the next record, io.EOF at the end of the log, or a corruption error. The record lives until the next call.
-func (r *Reader) Next() (*Record, error) { panic("api") }
-
-// Position gives where a log that ended (io.EOF) is to be continued.
-func (r *Reader) Position() Position { panic("api") }
-
-// Close closes the open segment.
-func (r *Reader) Close() error { panic("api") }

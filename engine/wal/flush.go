@@ -1,0 +1,297 @@
+package wal
+
+import (
+	"errors"
+	"io/fs"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/pgerror"
+	"manifold/engine/vfs"
+)
+
+// flusher is who makes the log durable: the first to need it leads, all others wait for what the leader covers.
+type flusher struct {
+	mu      sync.Mutex // guards leading and waiters
+	leading bool
+	waiters []waiter
+
+	// The leader's own.
+	file vfs.File
+	seg  uint64
+
+	segMu sync.Mutex // making a segment and recycling one into its place exclude each other; held over their I/O
+
+	err    atomic.Pointer[pgerror.Error]
+	failed chan struct{}
+	pool   sync.Pool // of chan struct{}
+}
+
+type waiter struct {
+	lsn   base.LSN
+	ch    chan<- struct{}
+	leads bool // may take over as the leader
+}
+
+// Flush makes the log durable up to lsn, blocking the calling goroutine (pins and latches may be held).
+func (l *Log) Flush(lsn base.LSN) error { return l.await(nil, lsn) }
+
+// WaitFlushed is Flush for a statement: it gives up the slot while it waits or flushes. Interrupts do not end it.
+func (l *Log) WaitFlushed(task *activity.Task, lsn base.LSN) error { return l.await(task, lsn) }
+
+func (l *Log) await(task *activity.Task, lsn base.LSN) error {
+	f := &l.flush
+	if lsn > l.InsertLSN() {
+		return pgerror.Newf(pgerror.InternalError, "xlog flush request %s is not satisfied --- flushed only to %s", lsn, l.InsertLSN())
+	}
+	for l.FlushedLSN() < lsn {
+		f.mu.Lock()
+		if err := l.Err(); err != nil {
+			f.mu.Unlock()
+			return err
+		}
+		if l.FlushedLSN() >= lsn {
+			f.mu.Unlock()
+			break
+		}
+		if !f.leading {
+			f.leading = true
+			f.mu.Unlock()
+			l.lead(task)
+			continue
+		}
+		ch, _ := f.pool.Get().(chan struct{})
+		if ch == nil {
+			ch = make(chan struct{}, 1)
+		}
+		f.waiters = append(f.waiters, waiter{lsn, ch, true})
+		f.mu.Unlock()
+		if task != nil {
+			task.WaitUninterruptible(activity.EventWALSync, ch)
+		} else {
+			<-ch
+		}
+		f.pool.Put(ch)
+	}
+	return nil
+}
+
+// lead writes and syncs all that has been inserted, then wakes whom that satisfies and hands the lead to one of the
+// others.
+func (l *Log) lead(task *activity.Task) {
+	if task != nil && !l.o.NoSync {
+		task.BeginWait(activity.EventWALSync)
+		defer task.EndWait()
+	}
+	err := l.Err()
+	if err == nil {
+		target := l.InsertLSN()
+		l.completeTo(target)
+		if err = l.write(target); err == nil {
+			l.flushed.Store(uint64(target))
+		}
+	}
+	f := &l.flush
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leading = false
+	if err != nil && f.err.CompareAndSwap(nil, pgerror.From(err)) {
+		close(f.failed)
+	}
+	l.wakeLocked(err != nil)
+}
+
+func (l *Log) wakeLocked(all bool) {
+	f := &l.flush
+	done, handed := l.FlushedLSN(), false
+	rest := f.waiters[:0]
+	for _, w := range f.waiters {
+		wake := all || w.lsn <= done
+		if !wake && w.leads && !handed {
+			wake, handed = true, true
+		}
+		if !wake {
+			rest = append(rest, w)
+			continue
+		}
+		select {
+		case w.ch <- struct{}{}:
+		default:
+		}
+	}
+	clear(f.waiters[len(rest):])
+	f.waiters = rest
+}
+
+// Notify sends to ch (without blocking) once the log is durable up to lsn or has failed. It flushes nothing itself. It
+// tells false, without sending, when that is so already.
+func (l *Log) Notify(lsn base.LSN, ch chan<- struct{}) bool {
+	f := &l.flush
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l.FlushedLSN() >= lsn || f.err.Load() != nil {
+		return false
+	}
+	f.waiters = append(f.waiters, waiter{lsn, ch, false})
+	return true
+}
+
+// Failed is closed when the log is poisoned by a failed write or fsync; Err then gives the reason (58030).
+func (l *Log) Failed() <-chan struct{} { return l.flush.failed }
+
+// Err gives the reason why the log takes nothing more, or nil.
+func (l *Log) Err() error {
+	if e := l.flush.err.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// completeTo advances the tail over completed insertions; with a target it waits until they reach it. Copies are short
+// and block on nothing, so waiting is yielding.
+func (l *Log) completeTo(target base.LSN) {
+	for {
+		l.doneMu.Lock()
+		t := l.tail.Load()
+		for s := &l.slots[t%insertSlots]; s.done.Load() == t+1; s = &l.slots[t%insertSlots] {
+			l.complete = s.end
+			t++
+			l.tail.Store(t)
+		}
+		done := l.complete >= target
+		l.doneMu.Unlock()
+		if done {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// write brings the ring's bytes below target into the files and syncs them. Only the leader calls it.
+func (l *Log) write(target base.LSN) error {
+	pos := base.LSN(l.written.Load())
+	dirty := false
+	for pos < target {
+		if err := l.openFor(pos); err != nil {
+			return err
+		}
+		at := int(uint64(pos) & uint64(len(l.buf)-1))
+		n := min(int64(target-pos), l.left(pos), int64(len(l.buf)-at))
+		if _, err := l.flush.file.WriteAt(l.buf[at:at+int(n)], l.offset(pos)); err != nil {
+			return pgerror.IO(err, "could not write to log file \"%s\" at offset %d, length %d", l.name(l.flush.seg), l.offset(pos), n)
+		}
+		pos += base.LSN(n)
+		dirty = true
+		if l.offset(pos) == 0 {
+			if err := l.finishSegment(); err != nil {
+				return err
+			}
+			dirty = false
+		}
+		l.written.Store(uint64(pos))
+	}
+	if dirty {
+		return l.syncFile()
+	}
+	return nil
+}
+
+func (l *Log) syncFile() error {
+	if l.o.NoSync {
+		return nil
+	}
+	if err := l.flush.file.Sync(); err != nil {
+		return pgerror.IO(err, "could not fsync file \"%s\"", l.path(l.flush.seg))
+	}
+	return nil
+}
+
+// finishSegment syncs and closes the current segment.
+func (l *Log) finishSegment() error {
+	if err := l.syncFile(); err != nil {
+		return err
+	}
+	err := l.flush.file.Close()
+	l.flush.file = nil
+	if err != nil {
+		return pgerror.IO(err, "could not close file \"%s\"", l.path(l.flush.seg))
+	}
+	return nil
+}
+
+// openFor opens the segment of a position, making it when nobody left one ready.
+func (l *Log) openFor(pos base.LSN) error {
+	f := &l.flush
+	seg := l.segment(pos)
+	if f.file != nil && f.seg == seg {
+		return nil
+	}
+	f.segMu.Lock()
+	defer f.segMu.Unlock()
+	file, err := l.fs.Open(l.path(seg), 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := l.create(l.fs, seg, !l.o.NoSync); err != nil {
+			return err
+		}
+		file, err = l.fs.Open(l.path(seg), 0)
+	}
+	if err != nil {
+		return pgerror.IO(err, "could not open file \"%s\"", l.path(seg))
+	}
+	f.file, f.seg = file, seg
+	return nil
+}
+
+// Recycle gives segments that end at or before keep back: some are renamed for future use, up to spare of them beyond
+// the one being written, the rest removed.
+func (l *Log) Recycle(keep base.LSN, spare int) error {
+	names, err := l.fs.ReadDir(l.dir)
+	if err != nil {
+		return pgerror.IO(err, "could not read directory \"%s\"", l.dir)
+	}
+	first := l.segment(keep)
+	next := l.segment(l.InsertLSN()) + 1
+	limit := next + uint64(max(spare, 0))
+	l.flush.segMu.Lock()
+	defer l.flush.segMu.Unlock()
+	var old []string
+	for _, n := range names {
+		if seg, ok := l.parse(n); ok && seg < first {
+			old = append(old, l.dir+"/"+n)
+		}
+	}
+	for _, n := range old {
+		for ; next < limit; next++ {
+			if ok, err := vfs.Exists(l.fs, l.path(next)); err != nil || !ok {
+				break
+			}
+		}
+		if next < limit {
+			if err := l.fs.Rename(n, l.path(next)); err != nil {
+				return pgerror.IO(err, "could not rename file \"%s\" to \"%s\"", n, l.path(next))
+			}
+			next++
+			continue
+		}
+		if err := l.fs.Remove(n); err != nil {
+			return pgerror.IO(err, "could not remove file \"%s\"", n)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	return l.syncDir(l.fs, !l.o.NoSync)
+}
+
+// Close flushes everything and closes the files. Nobody may use the log any more.
+func (l *Log) Close() error {
+	err := l.Flush(l.InsertLSN())
+	if l.flush.file != nil {
+		_ = l.flush.file.Close() // synced before
+		l.flush.file = nil
+	}
+	return err
+}
