@@ -1,0 +1,166 @@
+package types
+
+import (
+	"manifold/engine/base"
+	"manifold/engine/pgerror"
+)
+
+func inType(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
+	switch typ {
+	case OIDInt4:
+		v, err := ParseInt(s, 32, "integer")
+		return Datum{I: v, Null: err != nil}, err
+	case OIDText, OIDVarChar, OIDBPChar, OIDUnknown, OIDCString, OIDRefCursor, OIDACLItem, OIDPgNodeTree:
+		return Datum{B: viewBytes(s)}, nil
+	case OIDInt8:
+		v, err := ParseInt(s, 64, "bigint")
+		return Datum{I: v, Null: err != nil}, err
+	case OIDInt2:
+		v, err := ParseInt(s, 16, "smallint")
+		return Datum{I: v, Null: err != nil}, err
+	case OIDBool:
+		return parseBool(s)
+	case OIDFloat8:
+		f, err := ParseFloat(s, 64)
+		return Datum{I: Float(f).I, Null: err != nil}, err
+	case OIDFloat4:
+		f, err := ParseFloat(s, 32)
+		return Datum{I: Float(f).I, Null: err != nil}, err
+	case OIDNumeric:
+		return parseNumeric(s)
+	case OIDName:
+		return Datum{B: viewBytes(TruncateName(s))}, nil
+	case OIDChar:
+		if s == "" {
+			return Datum{}, nil
+		}
+		return Datum{I: int64(int8(s[0]))}, nil
+	case OIDBytea:
+		return parseBytea(s)
+	case OIDUUID:
+		return parseUUID(s)
+	case OIDVoid:
+		return Datum{}, nil
+	}
+	return inOther(typ, typmod, s, env)
+}
+
+func inOther(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
+	switch typ {
+	case OIDDate:
+		return parseDate(s, env)
+	case OIDTime:
+		return parseTime(s, env)
+	case OIDTimeTZ:
+		return parseTimeTZ(s, env)
+	case OIDTimestamp:
+		return parseTimestamp(s, env, false)
+	case OIDTimestampTZ:
+		return parseTimestamp(s, env, true)
+	case OIDInterval:
+		return parseInterval(s, typmod)
+	case OIDOID:
+		return parseUnsigned(s, "oid", 32)
+	case OIDXID:
+		return parseUnsigned(s, "xid", 64)
+	case OIDCID:
+		return parseUnsigned(s, "cid", 32)
+	case OIDXID8:
+		return parseUnsigned(s, "xid8", 64)
+	case OIDTID:
+		return parseTID(s)
+	case OIDPgLSN:
+		return parseLSN(s)
+	case OIDJSON:
+		return parseJSON(s)
+	case OIDJSONB:
+		return parseJSONB(s)
+	case OIDOIDVector:
+		return parseVector(s, OIDOID, env)
+	case OIDInt2Vector:
+		return parseVector(s, OIDInt2, env)
+	case OIDRecord:
+		return Null, pgerror.New(pgerror.FeatureNotSupported, "input of anonymous composite types is not implemented")
+	}
+	if kind, ok := regKind(typ); ok {
+		return parseReg(typ, kind, s, env)
+	}
+	if info, ok := Lookup(typ); ok && info.IsArray() {
+		return ParseArray(info.Elem, typmod, s, info.Delim, env)
+	}
+	if info, ok := Lookup(typ); ok && info.Kind == 'p' {
+		return Null, pgerror.Newf(pgerror.FeatureNotSupported, "cannot accept a value of type %s", info.SQLName)
+	}
+	return Null, unknownType(typ, "input")
+}
+
+func appendText(dst []byte, typ base.OID, d Datum, env *Env) []byte {
+	switch typ {
+	case OIDInt4, OIDInt8, OIDInt2:
+		return appendInt(dst, d.I)
+	case OIDText, OIDVarChar, OIDBPChar, OIDName, OIDUnknown, OIDCString, OIDRefCursor, OIDACLItem, OIDPgNodeTree, OIDJSON:
+		return append(dst, d.B...)
+	case OIDBool:
+		if d.I != 0 {
+			return append(dst, 't')
+		}
+		return append(dst, 'f')
+	case OIDFloat8:
+		return AppendFloat(dst, d.Float(), 64, env.floatDigits())
+	case OIDFloat4:
+		return AppendFloat(dst, d.Float(), 32, env.floatDigits())
+	case OIDNumeric:
+		return appendNumeric(dst, d.B)
+	case OIDDate:
+		return appendDate(dst, int32(d.I), env)
+	case OIDTimestamp:
+		return appendTimestamp(dst, d.I, env)
+	case OIDTimestampTZ:
+		return appendTimestampTZ(dst, d.I, env)
+	case OIDTime:
+		return appendTime(dst, d.I)
+	case OIDTimeTZ:
+		return appendTimeTZ(dst, d.B)
+	case OIDInterval:
+		return appendInterval(dst, OpenInterval(d), env)
+	case OIDUUID:
+		return appendUUID(dst, d.B)
+	case OIDBytea:
+		if env != nil && env.ByteaOutput == ByteaEscape {
+			return AppendByteaEscape(dst, d.B)
+		}
+		return AppendHex(append(dst, '\\', 'x'), d.B)
+	}
+	return appendTextOther(dst, typ, d, env)
+}
+
+func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
+	switch typ {
+	case OIDOID, OIDXID, OIDCID, OIDXID8:
+		return appendUint(dst, uint64(d.I))
+	case OIDChar:
+		if d.I == 0 {
+			return dst
+		}
+		return append(dst, byte(d.I))
+	case OIDTID:
+		return append(dst, base.UnpackTID(uint64(d.I)).String()...)
+	case OIDPgLSN:
+		return append(dst, base.LSN(d.I).String()...)
+	case OIDVoid:
+		return dst
+	case OIDJSONB:
+		return appendJSONB(dst, d.B)
+	case OIDRecord:
+		return appendRecord(dst, d, env)
+	case OIDOIDVector, OIDInt2Vector:
+		return appendVector(dst, d, env)
+	}
+	if kind, ok := regKind(typ); ok {
+		return appendReg(dst, kind, d, env)
+	}
+	if info, ok := Lookup(typ); ok && info.IsArray() {
+		return appendArray(dst, d, info.Delim, env)
+	}
+	return append(dst, d.B...)
+}
