@@ -22,7 +22,7 @@ type Transactions interface {
 	// CheckpointBegin runs in the insertion critical section at the redo pointer: it copies what must be written (the
 	// commit ring), without I/O or blocking, and gives the counters of the moment.
 	CheckpointBegin(redo base.LSN) State
-	// CheckpointWrite writes and syncs the commit log, after the log is durable past every commit copied.
+	// CheckpointWrite writes and syncs the commit log; the log is durable past every commit copied.
 	CheckpointWrite() error
 	// CheckpointDone runs when the control file names the checkpoint: older commit log may go.
 	CheckpointDone(redo base.LSN) error
@@ -52,5 +52,98 @@ type Result struct {
 	Write, Sync, Total time.Duration
 }
 
-// Run makes a checkpoint. Only one runs at a time; the caller sees to it.
-func (m *Mechanism) Run(r Request) (Result, error) { panic("api") }
+// Run makes a checkpoint. Only one runs at a time; the caller sees to it. After an error nothing has changed but what
+// was written: the checkpoint before counts. An error of Sync or of the log is final (PANIC).
+func (m *Mechanism) Run(r Request) (Result, error) {
+	began := time.Now()
+	var res Result
+	c := control.Checkpoint{Time: began.UnixMicro()}
+	old := m.Control.Get()
+	c.Timeline = old.Checkpoint.Timeline
+	c.NextXID, c.NextOID, c.OldestXID = old.Checkpoint.NextXID, old.Checkpoint.NextOID, old.Checkpoint.OldestXID
+	m.Store.BeginUnlinks()
+
+	// What is in the log before the redo pointer is in shared buffers and in the copy of the ring from here on.
+	c.Redo = m.Log.BeginCheckpoint(func(redo base.LSN) {
+		if m.Txns != nil {
+			s := m.Txns.CheckpointBegin(redo)
+			c.NextXID, c.NextOID, c.OldestXID = s.NextXID, s.NextOID, s.OldestXID
+		}
+	})
+	res.Redo = c.Redo
+	if err := m.writeOut(r, &res); err != nil {
+		return res, err
+	}
+	record, err := m.logRecord(c, r.Shutdown)
+	if err != nil {
+		return res, err
+	}
+	res.Record = record
+	err = m.Control.Update(func(f *control.File) {
+		f.CheckpointLSN, f.Checkpoint = record, c
+		f.State = control.StateProduction
+		if r.Shutdown {
+			f.State = control.StateShutdown
+		}
+	})
+	if err != nil {
+		return res, err
+	}
+	err = m.cleanUp(r, c.Redo)
+	res.Total = time.Since(began)
+	return res, err
+}
+
+// writeOut brings everything before the redo pointer to disk.
+func (m *Mechanism) writeOut(r Request, res *Result) error {
+	began := time.Now()
+	if m.Txns != nil {
+		if err := m.Log.Flush(m.Log.InsertLSN()); err != nil { // past every commit copied
+			return err
+		}
+		if err := m.Txns.CheckpointWrite(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if res.Pages, err = m.Pool.CheckpointWrite(r.Pace); err != nil {
+		return err
+	}
+	res.Write = time.Since(began)
+	err = m.Store.Sync()
+	res.Sync = time.Since(began) - res.Write
+	return err
+}
+
+// logRecord makes the checkpoint record durable and gives its start.
+func (m *Mechanism) logRecord(c control.Checkpoint, shutdown bool) (base.LSN, error) {
+	info := wal.InfoCheckpointOnline
+	if shutdown {
+		info = wal.InfoCheckpointShutdown
+	}
+	var b wal.Builder
+	b.Begin(wal.RMgrXLOG, info, base.InvalidXID)
+	b.Data(encode(c))
+	start, end, err := m.Log.InsertAt(&b)
+	if err != nil {
+		return 0, err
+	}
+	return start, m.Log.Flush(end)
+}
+
+// cleanUp removes what only an older checkpoint needed.
+func (m *Mechanism) cleanUp(r Request, redo base.LSN) error {
+	if err := m.Store.FinishUnlinks(); err != nil {
+		return err
+	}
+	if m.Txns != nil {
+		if err := m.Txns.CheckpointDone(redo); err != nil {
+			return err
+		}
+	}
+	keep := redo
+	if r.Keep != nil {
+		keep = min(keep, r.Keep(redo))
+	}
+	return m.Log.Recycle(keep, r.Spare)
+}

@@ -1,28 +1,98 @@
 package lock
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"manifold/engine/activity"
+	"manifold/engine/pgerror"
 )
 
-// Options of a Manager. Zero durations take PostgreSQL's defaults.
+// Options of a Manager.
 type Options struct {
-	MaxLocks int // locks in the shared table; 53200 beyond. 64 per 100 sessions as PostgreSQL when zero: 1,000,000
+	MaxLocks int // holders and waiters in the shared table, 53200 beyond; 1,000,000 when zero
 }
 
-// Manager is the lock table of the server. All methods may be called concurrently, those of one Owner by its session.
-type Manager struct{}
+const (
+	partitionCount = 16
+	strongCount    = 1024
+	fastSlots      = 16
+	defaultMax     = 1000000
+	defaultDelay   = time.Second // deadlock_timeout
+)
 
-// Owner holds locks for one session.
-type Owner struct{}
+// ErrNotAvailable is what a NoWait request fails with; callers name the object in a message of their own (55P03).
+var ErrNotAvailable = pgerror.New(pgerror.LockNotAvailable, "could not obtain lock")
+
+// Manager is the lock table of the server. All methods may be called concurrently, those of one Owner by its session.
+type Manager struct {
+	max   int64
+	used  atomic.Int64
+	parts [partitionCount]partition
+
+	// strong counts, by hash of the tag, the holders of and waiters for relation locks that conflict with weak ones.
+	// While one is not zero, weak locks of these tags go to the shared table.
+	strong [strongCount]atomic.Int32
+
+	mu     sync.RWMutex // guards owners
+	owners map[*Owner]struct{}
+}
+
+// partition is a part of the shared table.
+type partition struct {
+	mu      sync.Mutex // guards everything reachable from here, holds and waits included
+	entries map[Tag]*entry
+	spare   []*entry
+	holds   []*hold // spare
+}
+
+// entry is a lock that somebody holds or awaits in the shared table.
+type entry struct {
+	tag     Tag
+	granted [modeCount]int32 // owners that hold each mode
+	holds   []*hold
+	queue   []*wait // in the order of service
+}
+
+// hold is what one owner holds of an entry.
+type hold struct {
+	owner *Owner
+	modes modeMask
+}
+
+// wait is the one thing that an owner waits for; it lives in the owner. Guarded by the partition of the entry.
+type wait struct {
+	owner   *Owner
+	entry   *entry // nil when not waiting
+	mode    Mode
+	granted bool
+	last    Tag // of the entry that was granted
+	since   time.Time
+	ch      chan struct{}
+}
 
 // New makes an empty lock table.
-func New(o Options) *Manager { panic("api") }
+func New(o Options) *Manager {
+	m := &Manager{max: int64(o.MaxLocks), owners: map[*Owner]struct{}{}}
+	if m.max == 0 {
+		m.max = defaultMax
+	}
+	for i := range m.parts {
+		m.parts[i].entries = map[Tag]*entry{}
+	}
+	return m
+}
 
-// NewOwner registers a session; pid is what pg_locks shows. Close releases everything and unregisters.
-func (m *Manager) NewOwner(pid uint32) *Owner { panic("api") }
-func (o *Owner) Close()                       { panic("api") }
+func (t Tag) hash() uint64 {
+	h := (t.A+uint64(t.Database)<<32)*0x9e3779b97f4a7c15 ^ (t.B+uint64(t.Kind)<<56+uint64(t.Sub)<<40)*0xbf58476d1ce4e5b9
+	return (h ^ h>>32) * 0x94d049bb133111eb >> 16
+}
+
+func (m *Manager) part(t Tag) *partition         { return &m.parts[t.hash()%partitionCount] }
+func (m *Manager) strongFor(t Tag) *atomic.Int32 { return &m.strong[t.hash()>>8%strongCount] }
+func weak(t Tag, mode Mode) bool                 { return t.Kind == KindRelation && mode <= RowExclusive }
+func strong(t Tag, mode Mode) bool               { return t.Kind == KindRelation && mode > ShareUpdateExclusive }
 
 // Request says how a lock is asked for.
 type Request struct {
@@ -38,42 +108,289 @@ type Request struct {
 // Acquire takes a lock, waiting (activity.Task.Wait) as needed. Taking a mode again only counts. The result tells
 // whether the owner held exactly this before.
 func (m *Manager) Acquire(task *activity.Task, o *Owner, r Request) (already bool, err error) {
-	panic("api")
+	k := localKey{r.Tag, r.Mode}
+	if l, ok := o.held[k]; ok {
+		o.count(k, l, r.Session)
+		return true, nil
+	}
+	if weak(r.Tag, r.Mode) && o.takeFast(r.Tag, r.Mode) {
+		o.count(k, local{}, r.Session)
+		return false, nil
+	}
+	isStrong := strong(r.Tag, r.Mode)
+	if isStrong {
+		m.strongFor(r.Tag).Add(1)
+		m.transfer(r.Tag)
+	}
+	if err := m.acquireShared(task, o, r); err != nil {
+		if isStrong {
+			m.strongFor(r.Tag).Add(-1)
+		}
+		return false, err
+	}
+	o.count(k, local{}, r.Session)
+	return false, nil
 }
 
-// Release gives one count of a lock back; false when the owner does not hold it so.
-func (m *Manager) Release(o *Owner, tag Tag, mode Mode, session bool) bool { panic("api") }
-
-// ReleaseTransaction releases all locks of the transaction; ReleaseSession all session-level locks of a kind
-// (pg_advisory_unlock_all).
-func (o *Owner) ReleaseTransaction()      { panic("api") }
-func (o *Owner) ReleaseSession(kind Kind) { panic("api") }
-
-// Mark gives the point that RollbackTo returns to: locks taken by the transaction since are released (savepoints).
-func (o *Owner) Mark() int        { panic("api") }
-func (o *Owner) RollbackTo(m int) { panic("api") }
-
-// Holds tells whether the owner holds a lock of at least the mode on a tag.
-func (o *Owner) Holds(tag Tag, mode Mode) bool { panic("api") }
-
-// HoldsSession tells whether any session-level lock is held.
-func (o *Owner) HoldsSession() bool { panic("api") }
-
-// Conflicting gives the pids that hold a lock in conflict with a mode on a tag.
-func (m *Manager) Conflicting(tag Tag, mode Mode) []uint32 { panic("api") }
-
-// Info is a row of pg_locks.
-type Info struct {
-	Tag      Tag
-	Mode     Mode
-	PID      uint32
-	Granted  bool
-	FastPath bool
-	Since    time.Time // of the wait
+// acquireShared takes a lock in the shared table.
+func (m *Manager) acquireShared(task *activity.Task, o *Owner, r Request) error {
+	p := m.part(r.Tag)
+	p.mu.Lock()
+	e := p.find(r.Tag)
+	at, ok := e.admit(o, r.Mode)
+	if !ok && r.NoWait {
+		p.drop(e)
+		p.mu.Unlock()
+		return ErrNotAvailable
+	}
+	if m.used.Load() >= m.max {
+		p.drop(e)
+		p.mu.Unlock()
+		return pgerror.New(pgerror.OutOfMemory, "out of shared memory").
+			WithHint("You might need to increase max_locks_per_transaction.")
+	}
+	m.used.Add(1)
+	if ok {
+		p.grant(e, o, r.Mode)
+		p.mu.Unlock()
+		return nil
+	}
+	w := &o.wait
+	w.entry, w.mode, w.granted, w.since = e, r.Mode, false, time.Now()
+	e.queue = append(e.queue, nil)
+	copy(e.queue[at+1:], e.queue[at:])
+	e.queue[at] = w
+	p.mu.Unlock()
+	return m.sleep(task, o, r, p)
 }
 
-// Snapshot gives all locks held and awaited.
-func (m *Manager) Snapshot() []Info { panic("api") }
+// sleep waits for a queued request to be granted.
+func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) error {
+	w := &o.wait
+	delay := r.DeadlockTimeout
+	if delay == 0 {
+		delay = defaultDelay
+	}
+	checked := false
+	for {
+		limit := delay
+		if checked {
+			limit = 0
+		}
+		if r.Timeout > 0 {
+			left := max(r.Timeout-time.Since(w.since), time.Nanosecond)
+			if limit == 0 || left < limit {
+				limit = left
+			}
+		}
+		err := task.Wait(r.Tag.Kind.Event(), w.ch, limit)
+		if err == nil {
+			return nil // the granter has taken the wait off the queue
+		}
+		if err != activity.ErrTimeout {
+			return m.giveUp(o, p, err, false)
+		}
+		if r.Timeout > 0 && time.Since(w.since) >= r.Timeout {
+			return m.giveUp(o, p, pgerror.New(pgerror.LockNotAvailable, "canceling statement due to lock timeout"), true)
+		}
+		if !checked {
+			checked = true
+			if err := m.checkDeadlock(o); err != nil {
+				return m.giveUp(o, p, err, true)
+			}
+		}
+	}
+}
 
-// BlockedBy gives the pids that keep a session from its lock (pg_blocking_pids).
-func (m *Manager) BlockedBy(pid uint32) []uint32 { panic("api") }
+// giveUp takes a wait off its queue. When it was granted meanwhile, the lock is kept if keep is set, else given back.
+func (m *Manager) giveUp(o *Owner, p *partition, err error, keep bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := &o.wait
+	if w.granted {
+		<-w.ch // sent under the same mutex
+		if keep {
+			return nil
+		}
+		e := p.find(w.tag())
+		p.ungrant(e, o, w.mode)
+		p.wake(e)
+		p.drop(e)
+		m.used.Add(-1)
+		return err
+	}
+	e := w.entry
+	for i, q := range e.queue {
+		if q == w {
+			e.queue = append(e.queue[:i], e.queue[i+1:]...)
+			break
+		}
+	}
+	w.entry = nil
+	m.used.Add(-1)
+	p.wake(e)
+	p.drop(e)
+	return err
+}
+
+// release gives a lock in the shared table back.
+func (m *Manager) release(o *Owner, t Tag, mode Mode) {
+	p := m.part(t)
+	p.mu.Lock()
+	if e := p.entries[t]; e != nil && p.ungrant(e, o, mode) {
+		m.used.Add(-1)
+		p.wake(e)
+		p.drop(e)
+	}
+	p.mu.Unlock()
+	if strong(t, mode) {
+		m.strongFor(t).Add(-1)
+	}
+}
+
+// transfer moves every owner's fast-path locks on a tag to the shared table.
+func (m *Manager) transfer(t Tag) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	p := m.part(t)
+	for o := range m.owners {
+		o.mu.Lock()
+		for i := range o.fast {
+			s := &o.fast[i]
+			if s.modes == 0 || s.tag != t {
+				continue
+			}
+			p.mu.Lock()
+			e := p.find(t)
+			for mode := AccessShare; mode <= RowExclusive; mode++ {
+				if s.modes&mode.mask() != 0 {
+					p.grant(e, o, mode)
+					m.used.Add(1)
+				}
+			}
+			p.mu.Unlock()
+			s.modes = 0
+		}
+		o.mu.Unlock()
+	}
+}
+
+// find gives the entry of a tag, making it when missing.
+func (p *partition) find(t Tag) *entry {
+	e := p.entries[t]
+	if e == nil {
+		if n := len(p.spare); n > 0 {
+			e, p.spare = p.spare[n-1], p.spare[:n-1]
+		} else {
+			e = &entry{}
+		}
+		e.tag = t
+		p.entries[t] = e
+	}
+	return e
+}
+
+// drop forgets an entry that nobody holds or awaits.
+func (p *partition) drop(e *entry) {
+	if len(e.holds) == 0 && len(e.queue) == 0 {
+		delete(p.entries, e.tag)
+		p.spare = append(p.spare, e)
+	}
+}
+
+func (e *entry) holdOf(o *Owner) *hold {
+	for _, h := range e.holds {
+		if h.owner == o {
+			return h
+		}
+	}
+	return nil
+}
+
+// blocked tells whether others hold a mode in conflict.
+func (e *entry) blocked(h *hold, mode Mode) bool {
+	c := mode.conflicts()
+	for g := AccessShare; g < modeCount; g++ {
+		if c&g.mask() == 0 {
+			continue
+		}
+		n := e.granted[g]
+		if h != nil && h.modes&g.mask() != 0 {
+			n--
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// admit tells whether a request can be granted now, and its place in the queue otherwise: the end, or, for one who
+// already holds something here, before the first waiter that this blocks (else both would wait for each other).
+func (e *entry) admit(o *Owner, mode Mode) (at int, ok bool) {
+	h := e.holdOf(o)
+	var ahead modeMask
+	at = len(e.queue)
+	for i, w := range e.queue {
+		if h != nil && w.mode.conflicts()&h.modes != 0 {
+			at = i
+			break
+		}
+		ahead |= w.mode.mask()
+	}
+	return at, mode.conflicts()&ahead == 0 && !e.blocked(h, mode)
+}
+
+func (p *partition) grant(e *entry, o *Owner, mode Mode) {
+	h := e.holdOf(o)
+	if h == nil {
+		if n := len(p.holds); n > 0 {
+			h, p.holds = p.holds[n-1], p.holds[:n-1]
+		} else {
+			h = &hold{}
+		}
+		h.owner, h.modes = o, 0
+		e.holds = append(e.holds, h)
+	}
+	h.modes |= mode.mask()
+	e.granted[mode]++
+}
+
+func (p *partition) ungrant(e *entry, o *Owner, mode Mode) bool {
+	for i, h := range e.holds {
+		if h.owner != o || h.modes&mode.mask() == 0 {
+			continue
+		}
+		h.modes &^= mode.mask()
+		e.granted[mode]--
+		if h.modes == 0 {
+			n := len(e.holds) - 1
+			e.holds[i], e.holds[n] = e.holds[n], nil
+			e.holds = e.holds[:n]
+			h.owner = nil
+			p.holds = append(p.holds, h)
+		}
+		return true
+	}
+	return false
+}
+
+// wake grants, in order, every waiter that conflicts neither with holders nor with those still waiting before it.
+func (p *partition) wake(e *entry) {
+	var ahead modeMask
+	rest := e.queue[:0]
+	for _, w := range e.queue {
+		if w.mode.conflicts()&ahead != 0 || e.blocked(e.holdOf(w.owner), w.mode) {
+			ahead |= w.mode.mask()
+			rest = append(rest, w)
+			continue
+		}
+		p.grant(e, w.owner, w.mode)
+		w.granted, w.last, w.entry = true, e.tag, nil
+		w.ch <- struct{}{}
+	}
+	clear(e.queue[len(rest):])
+	e.queue = rest
+}
+
+func (w *wait) tag() Tag { return w.last }

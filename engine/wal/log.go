@@ -124,34 +124,41 @@ func (l *Log) Insert(b *Builder) (base.LSN, error) { return l.InsertWith(b, nil)
 // InsertWith is Insert with a callback that runs in the insertion critical section, in log order, once the record cannot
 // fail any more. It must be short, must not block and must not use the log.
 func (l *Log) InsertWith(b *Builder, inOrder func(end base.LSN)) (base.LSN, error) {
+	_, end, err := l.insertRecord(b, inOrder)
+	return end, err
+}
+
+// InsertAt is Insert for a caller that needs the record's start: where a Reader finds it.
+func (l *Log) InsertAt(b *Builder) (start, end base.LSN, err error) { return l.insertRecord(b, nil) }
+
+func (l *Log) insertRecord(b *Builder, inOrder func(end base.LSN)) (start, end base.LSN, err error) {
 	for {
 		redo := l.RedoLSN()
 		n, err := b.assemble(redo)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if align(n) > len(l.buf)/2 {
-			return 0, pgerror.Newf(pgerror.ProgramLimitExceeded, "WAL record of %d bytes exceeds half of the WAL buffers", n)
+			return 0, 0, pgerror.Newf(pgerror.ProgramLimitExceeded, "WAL record of %d bytes exceeds half of the WAL buffers", n)
 		}
 		body := b.bodyCRC()
-		end, again, err := l.insert(b, align(n), redo, body, inOrder)
+		start, end, again, err := l.insert(b, align(n), redo, body, inOrder)
 		if err != nil || !again {
-			return end, err
+			return start, end, err
 		}
 	}
 }
 
 // insert reserves space, runs the callback and copies. It gives again when an image has become necessary.
-func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func(base.LSN)) (end base.LSN, again bool, err error) {
-	var start base.LSN
+func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func(base.LSN)) (start, end base.LSN, again bool, err error) {
 	for {
 		if err := l.Err(); err != nil {
-			return 0, false, err
+			return 0, 0, false, err
 		}
 		l.mu.Lock()
 		if now := l.RedoLSN(); now != redo && b.needsImages(now) {
 			l.mu.Unlock()
-			return 0, true, nil
+			return 0, 0, true, nil
 		}
 		start = l.normalize(l.next)
 		end = l.advance(start, n)
@@ -160,7 +167,7 @@ func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func
 		}
 		l.mu.Unlock()
 		if err := l.makeRoom(end); err != nil {
-			return 0, false, err
+			return 0, 0, false, err
 		}
 	}
 	from, prev, k := l.next, l.prev, l.head
@@ -175,7 +182,7 @@ func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func
 	b.seal(body, l.id, start, prev, l.lag(start))
 	l.copyRecord(b, from, start, end)
 	s.done.Store(k + 1)
-	return end, false, nil
+	return start, end, false, nil
 }
 
 // lag gives how far behind a record's start the durable log is, in units of 8 bytes: a later reader that finds the log

@@ -1,0 +1,185 @@
+package lock
+
+import "sync"
+
+// Owner holds locks for one session. Its methods are called by the session only.
+type Owner struct {
+	m    *Manager
+	pid  uint32
+	held map[localKey]local // what the session knows of its own locks
+	log  []localKey         // one entry an acquisition of the transaction, oldest first
+	sess int                // session-level counts in total
+	wait wait
+
+	mu   sync.Mutex // guards fast; uncontended but for takers of strong locks and readers of pg_locks
+	fast [fastSlots]fastSlot
+}
+
+type localKey struct {
+	tag  Tag
+	mode Mode
+}
+
+// local counts how often a lock was taken.
+type local struct{ xact, session int32 }
+
+// fastSlot holds weak modes on one relation.
+type fastSlot struct {
+	tag   Tag
+	modes modeMask
+}
+
+// NewOwner registers a session; pid is what pg_locks shows.
+func (m *Manager) NewOwner(pid uint32) *Owner {
+	o := &Owner{m: m, pid: pid, held: map[localKey]local{}}
+	o.wait.owner = o
+	o.wait.ch = make(chan struct{}, 1)
+	m.mu.Lock()
+	m.owners[o] = struct{}{}
+	m.mu.Unlock()
+	return o
+}
+
+// Close releases everything and unregisters the owner.
+func (o *Owner) Close() {
+	for k := range o.held {
+		o.drop(k)
+	}
+	o.log, o.sess = nil, 0
+	o.m.mu.Lock()
+	delete(o.m.owners, o)
+	o.m.mu.Unlock()
+}
+
+// PID gives the number that pg_locks shows.
+func (o *Owner) PID() uint32 { return o.pid }
+
+func (o *Owner) count(k localKey, l local, session bool) {
+	if session {
+		l.session++
+		o.sess++
+	} else {
+		l.xact++
+		o.log = append(o.log, k)
+	}
+	o.held[k] = l
+}
+
+// drop gives a lock back, wherever it is.
+func (o *Owner) drop(k localKey) {
+	delete(o.held, k)
+	if weak(k.tag, k.mode) && o.dropFast(k.tag, k.mode) {
+		return
+	}
+	o.m.release(o, k.tag, k.mode)
+}
+
+// takeFast takes a weak relation lock without the shared table: while nobody holds or awaits a strong one.
+func (o *Owner) takeFast(t Tag, mode Mode) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.m.strongFor(t).Load() != 0 {
+		return false
+	}
+	free := -1
+	for i := range o.fast {
+		s := &o.fast[i]
+		if s.modes == 0 {
+			if free < 0 {
+				free = i
+			}
+		} else if s.tag == t {
+			s.modes |= mode.mask()
+			return true
+		}
+	}
+	if free < 0 {
+		return false
+	}
+	o.fast[free] = fastSlot{t, mode.mask()}
+	return true
+}
+
+func (o *Owner) dropFast(t Tag, mode Mode) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.fast {
+		if s := &o.fast[i]; s.modes&mode.mask() != 0 && s.tag == t {
+			s.modes &^= mode.mask()
+			return true
+		}
+	}
+	return false
+}
+
+// Release gives one count of a lock back; false when the owner does not hold it so.
+func (m *Manager) Release(o *Owner, tag Tag, mode Mode, session bool) bool {
+	k := localKey{tag, mode}
+	l, ok := o.held[k]
+	if !ok || session && l.session == 0 || !session && l.xact == 0 {
+		return false
+	}
+	if session {
+		o.sess--
+		o.less(k, l, 0, 1)
+		return true
+	}
+	for i := len(o.log) - 1; i >= 0; i-- {
+		if o.log[i] == k {
+			o.log = append(o.log[:i], o.log[i+1:]...)
+			break
+		}
+	}
+	o.less(k, l, 1, 0)
+	return true
+}
+
+func (o *Owner) less(k localKey, l local, xact, session int32) {
+	l.xact -= xact
+	l.session -= session
+	if l == (local{}) {
+		o.drop(k)
+	} else {
+		o.held[k] = l
+	}
+}
+
+// ReleaseTransaction releases all locks of the transaction.
+func (o *Owner) ReleaseTransaction() { o.RollbackTo(0) }
+
+// Mark gives the point that RollbackTo returns to (savepoints). Releasing a savepoint needs nothing.
+func (o *Owner) Mark() int { return len(o.log) }
+
+// RollbackTo releases the locks that the transaction has taken since a mark, the newest first.
+func (o *Owner) RollbackTo(mark int) {
+	for i := len(o.log) - 1; i >= mark; i-- {
+		k := o.log[i]
+		o.less(k, o.held[k], 1, 0)
+	}
+	o.log = o.log[:min(mark, len(o.log))]
+}
+
+// ReleaseSession releases all session-level locks of a kind (pg_advisory_unlock_all, DISCARD ALL).
+func (o *Owner) ReleaseSession(kind Kind) {
+	for k, l := range o.held {
+		if k.tag.Kind == kind && l.session > 0 {
+			o.sess -= int(l.session)
+			o.less(k, l, 0, l.session)
+		}
+	}
+}
+
+// Holds tells whether the owner holds a mode on a tag that excludes all that the given one excludes.
+func (o *Owner) Holds(tag Tag, mode Mode) bool {
+	for m := mode; m < modeCount; m++ {
+		if m == mode || m.conflicts()&mode.conflicts() == mode.conflicts() {
+			if _, ok := o.held[localKey{tag, m}]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// HoldsSession tells whether any session-level lock is held.
+func (o *Owner) HoldsSession() bool { return o.sess > 0 }
