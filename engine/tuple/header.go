@@ -8,6 +8,9 @@ import (
 	"manifold/engine/base"
 )
 
+// MaskOffset is where the mask is in the header.
+const MaskOffset = 24
+
 // HeaderSize is the size of a tuple's header in bytes; the null bitmap follows.
 const HeaderSize = 36
 
@@ -55,7 +58,7 @@ func (t Tuple) Cmax() base.CommandID { return base.CommandID(binary.LittleEndian
 // Mask gives the mask; it may gain hint bits at any time while the page is latched shared.
 func (t Tuple) Mask() uint32 { return atomic.LoadUint32(t.mask()) }
 
-func (t Tuple) mask() *uint32 { return (*uint32)(unsafe.Pointer(&t[24])) }
+func (t Tuple) mask() *uint32 { return (*uint32)(unsafe.Pointer(&t[MaskOffset])) }
 
 // OrMask sets bits atomically; a shared latch suffices.
 func (t Tuple) OrMask(bits uint32) { atomic.OrUint32(t.mask(), bits) }
@@ -92,7 +95,8 @@ func (t Tuple) SetCTID(tid base.TID) {
 	binary.LittleEndian.PutUint16(t[32:], uint16(tid.Offset))
 }
 
-func (t Tuple) setNatts(n int) { binary.LittleEndian.PutUint16(t[34:], uint16(n)) }
+// SetNatts sets the number of attributes that are stored.
+func (t Tuple) SetNatts(n int) { binary.LittleEndian.PutUint16(t[34:], uint16(n)) }
 
 // Body gives the bytes after the header.
 func (t Tuple) Body() []byte { return t[HeaderSize:] }

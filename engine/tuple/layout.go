@@ -125,7 +125,7 @@ func (l *Layout) Form(dst []byte, values []types.Datum, maxSize int) ([]byte, er
 	dst = grow(dst, size)
 	t := Tuple(dst[start:])
 	clear(t[:HeaderSize+bitmapLen(n)])
-	t.setNatts(n)
+	t.SetNatts(n)
 	fixed := HeaderSize + bitmapLen(n)
 	ends := fixed + int(l.fixed[n])
 	data := ends + 2*int(l.vars[n])

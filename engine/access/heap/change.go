@@ -1,0 +1,315 @@
+package heap
+
+import (
+	"manifold/engine/base"
+	"manifold/engine/buffer"
+	"manifold/engine/tuple"
+	"manifold/engine/types"
+)
+
+// Delete ends a row that a snapshot of this statement saw. It waits for whoever has the row.
+func (w *Writer) Delete(tid base.TID) (Result, error) {
+	xid, err := w.tx.XID(w.task)
+	if err != nil {
+		return Result{}, err
+	}
+	queued := false
+	defer func() { w.leaveQueue(tid, ForUpdate, queued) }()
+	for {
+		buf, t, err := w.latch(tid)
+		if err != nil {
+			return Result{}, err
+		}
+		res, holder := w.judge(t, tid, ForUpdate)
+		switch res.Outcome {
+		case OK:
+			err := w.deleteLatched(buf, t, tid, xid)
+			buf.UnlockRelease()
+			return res, err
+		case WouldBlock:
+			buf.UnlockRelease()
+			if err := w.waitFor(tid, holder, ForUpdate, Block, &queued); err != nil {
+				return Result{}, err
+			}
+		default:
+			buf.UnlockRelease()
+			return res, nil
+		}
+	}
+}
+
+func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID) error {
+	if _, err := w.vacateXmax(t, tid, xid); err != nil {
+		return err
+	}
+	flags, err := w.clearAllVisible(buf)
+	if err != nil {
+		return err
+	}
+	buf.MarkDirty()
+	endVersion(t, xid, w.tx.Command(), tuple.LockUpdate|tuple.KeysUpdated, tid)
+	buf.Page().SetPruneXID(xid)
+	return w.logDelete(buf, xid, tid.Offset, t, flags)
+}
+
+// endVersion writes the end of a version: who, with which bits, and where the next one is.
+func endVersion(t tuple.Tuple, xid base.XID, cid base.CommandID, bits uint32, next base.TID) {
+	t.SetXmax(xid, cid)
+	t.SetMask(t.Mask()&^(tuple.XmaxBits|tuple.HotUpdated) | bits)
+	t.SetCTID(next)
+}
+
+// Update replaces a row that a snapshot of this statement saw. It waits for whoever has the row. With Result.HOT no index
+// needs an entry for the new version.
+func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
+	xid, err := w.tx.XID(w.task)
+	if err != nil {
+		return Result{}, err
+	}
+	if w.form, err = w.t.Layout.Form(w.form[:0], values, MaxTuple); err != nil {
+		return Result{}, err
+	}
+	queued := false
+	mode := ForNoKeyUpdate
+	defer func() { w.leaveQueue(tid, mode, queued) }()
+	for {
+		buf, t, err := w.latch(tid)
+		if err != nil {
+			return Result{}, err
+		}
+		keys, indexed := w.changed(t, values)
+		m := ForNoKeyUpdate
+		if keys {
+			m = ForUpdate
+		}
+		if m != mode && !queued {
+			mode = m
+		}
+		res, holder := w.judge(t, tid, m)
+		switch res.Outcome {
+		case OK:
+			res, retry, err := w.updateLatched(buf, t, tid, xid, keys, indexed)
+			if err != nil || !retry {
+				return res, err
+			}
+		case WouldBlock:
+			buf.UnlockRelease()
+			if err := w.waitFor(tid, holder, mode, Block, &queued); err != nil {
+				return Result{}, err
+			}
+		default:
+			buf.UnlockRelease()
+			return res, nil
+		}
+	}
+}
+
+// changed compares the old row with the new values: does a key column differ, does any indexed one.
+func (w *Writer) changed(t tuple.Tuple, values []types.Datum) (keys, indexed bool) {
+	tb := w.t
+	if tb.all {
+		indexed = true
+	}
+	for i, ix := range tb.indexed {
+		if ix && !tb.Layout.Equal(t, i, values[i]) {
+			indexed = true
+			if tb.keys[i] {
+				return true, true
+			}
+		}
+	}
+	return false, indexed
+}
+
+// updateLatched puts the new version on the old one's page or, when there is no room, on another; buf is released. With
+// retry the latches had to be let go and everything is to be judged again.
+func (w *Writer) updateLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, keys, indexed bool) (Result, bool, error) {
+	p := buf.Page()
+	if p.HeapFreeSpace(MaxLines) < len(w.form) && p.PruneXID() != 0 {
+		if _, err := w.scan.prune(w.t, buf, w.t.s.txns.RefreshHorizon()); err != nil {
+			buf.UnlockRelease()
+			return Result{}, false, err
+		}
+		t = p.Item(tid.Offset) // pruning moves rows within the page
+	}
+	if p.HeapFreeSpace(MaxLines) >= len(w.form) {
+		res, err := w.place(buf, buf, t, tid, xid, keys, indexed)
+		buf.UnlockRelease()
+		return res, false, err
+	}
+	if old := w.target; old == tid.Block {
+		w.target = base.InvalidBlock
+	}
+	free := p.HeapFreeSpace(MaxLines)
+	buf.Unlock() // the pin stays
+	w.t.recordFree(w.task, tid.Block, free)
+	other, _, err := w.pageFor(len(w.form), 0)
+	if err != nil {
+		buf.Release()
+		return Result{}, false, err
+	}
+	ob := other.Tag().Block
+	if ob == tid.Block { // room appeared meanwhile
+		other.UnlockRelease()
+		buf.Release()
+		return Result{}, true, nil
+	}
+	if ob > tid.Block { // latch in ascending order
+		other.Unlock()
+		buf.Lock()
+		other.Lock()
+	} else {
+		buf.Lock()
+	}
+	defer buf.UnlockRelease()
+	defer other.UnlockRelease()
+	t, err = w.t.item(p, tid)
+	if err != nil {
+		return Result{}, false, err
+	}
+	mode := ForNoKeyUpdate
+	if keys {
+		mode = ForUpdate
+	}
+	if res, _ := w.judge(t, tid, mode); res.Outcome != OK || other.Page().HeapFreeSpace(MaxLines) < len(w.form) {
+		return Result{}, true, nil
+	}
+	res, err := w.place(buf, other, t, tid, xid, keys, true)
+	return res, false, err
+}
+
+// place writes the new version to the page of nb and ends the old one on ob; both are latched and nb has room.
+func (w *Writer) place(ob, nb buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, keys, indexed bool) (Result, error) {
+	keep, err := w.vacateXmax(t, tid, xid)
+	if err != nil {
+		return Result{}, err
+	}
+	same := ob == nb
+	flags, err := w.clearAllVisible(ob)
+	if err != nil {
+		return Result{}, err
+	}
+	if !same {
+		f, err := w.clearAllVisible(nb)
+		if err != nil {
+			return Result{}, err
+		}
+		flags |= f << 1
+	}
+	hot := same && !indexed
+	mask := tuple.Updated
+	if hot {
+		mask |= tuple.HeapOnly
+	}
+	w.stampNew(tuple.Tuple(w.form), xid, mask)
+	ob.MarkDirty()
+	nb.MarkDirty()
+	np := nb.Page()
+	off := np.AddItem(w.form)
+	to := base.TID{Block: nb.Tag().Block, Offset: off}
+	tuple.Tuple(np.Item(off)).SetCTID(to)
+	if err := w.t.s.rows.inherit(rowKey{w.t.file, tid}, rowKey{w.t.file, to}); err != nil {
+		np.SetUnused(off)
+		return Result{}, err
+	}
+	bits := tuple.LockNoKey
+	if keys {
+		bits = tuple.LockUpdate | tuple.KeysUpdated
+	}
+	bits = bits&^tuple.LockBits | strongest(bits&tuple.LockBits|keep)
+	if hot {
+		bits |= tuple.HotUpdated
+	}
+	endVersion(t, xid, w.tx.Command(), bits, to)
+	ob.Page().SetPruneXID(xid)
+	err = w.logUpdate(ob, nb, xid, tid.Offset, off, t, flags)
+	return Result{TID: to, HOT: hot, KeyLock: keys, CTID: to}, err
+}
+
+// Lock locks a row that a snapshot of this statement saw, without changing it. With OK the row's bytes replace
+// those of row, when that is not nil.
+func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byte) (Result, error) {
+	xid, err := w.tx.XID(w.task)
+	if err != nil {
+		return Result{}, err
+	}
+	queued := false
+	defer func() { w.leaveQueue(tid, mode, queued) }()
+	for {
+		buf, t, err := w.latch(tid)
+		if err != nil {
+			return Result{}, err
+		}
+		res, holder := w.judge(t, tid, mode)
+		if res.Outcome == OK {
+			if row != nil {
+				*row = appendTuple((*row)[:0], t)
+			}
+			chain, err := w.lockLatched(buf, t, tid, xid, mode)
+			buf.UnlockRelease()
+			if err == nil && chain.Valid() {
+				err = w.lockChain(chain, xid, mode)
+			}
+			return res, err
+		}
+		buf.UnlockRelease()
+		if res.Outcome != WouldBlock || policy == Skip {
+			return res, nil
+		}
+		if err := w.waitFor(tid, holder, mode, policy, &queued); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+// lockLatched records the lock: in xmax when that is free, else in memory. When a running transaction is updating the
+// row (compatibly), it gives the address of the newer version, which must be locked too.
+func (w *Writer) lockLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, mode LockMode) (chain base.TID, err error) {
+	own := w.tx.Identity()
+	mask, x := t.Mask(), t.Xmax()
+	busy := x != 0 && mask&(tuple.XmaxInvalid|tuple.XmaxCommitted) == 0
+	if busy {
+		st, _ := w.t.s.txns.Status(x)
+		busy = st == 0
+	}
+	if busy && own.Has(x) && modeOf(mask) >= mode || w.t.s.rows.holds(rowKey{w.t.file, tid}, mode, own) {
+		return base.TID{}, nil
+	}
+	if busy && !(x == xid && mask&tuple.XmaxLockOnly != 0) {
+		if mask&tuple.XmaxLockOnly == 0 && t.CTID() != tid {
+			chain = t.CTID()
+		}
+		return chain, w.lockInMemory(tid, xid, mode)
+	}
+	buf.MarkDirty()
+	t.SetXmax(xid, w.tx.Command())
+	t.SetMask(t.Mask()&^(tuple.XmaxBits|tuple.HotUpdated) | tuple.XmaxLockOnly | mode.bit())
+	t.SetCTID(tid)
+	return base.TID{}, w.logLock(buf, xid, tid.Offset, t)
+}
+
+// lockChain locks the newer versions that a running transaction is making, so that whoever meets them once it has
+// committed finds the lock.
+func (w *Writer) lockChain(tid base.TID, xid base.XID, mode LockMode) error {
+	for tid.Valid() {
+		buf, err := w.t.s.pool.Pin(w.task, w.t.tag(tid.Block))
+		if err != nil {
+			return err
+		}
+		buf.RLock()
+		t := tuple.Tuple(buf.Page().Item(tid.Offset))
+		next := base.TID{Block: base.InvalidBlock}
+		if len(t) >= tuple.HeaderSize {
+			err = w.lockInMemory(tid, xid, mode)
+			if c := t.CTID(); c != tid && t.Xmax() != 0 && t.Mask()&(tuple.XmaxInvalid|tuple.XmaxLockOnly) == 0 {
+				next = c
+			}
+		}
+		buf.RUnlockRelease()
+		if err != nil {
+			return err
+		}
+		tid = next
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package heap
+
+import (
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/mvcc"
+	"manifold/engine/page"
+	"manifold/engine/tuple"
+	"manifold/engine/vector"
+)
+
+// appendTuple appends a copy of a row that may gain hints while it is copied.
+func appendTuple(dst []byte, t tuple.Tuple) []byte {
+	start := len(dst)
+	dst = append(dst, t[:tuple.MaskOffset]...)
+	dst = le.AppendUint32(dst, t.Mask())
+	dst = append(dst, t[tuple.MaskOffset+4:]...)
+	return dst[:start+len(t)]
+}
+
+// Fetched says what Fetch found.
+type Fetched struct {
+	Row     tuple.Tuple // the visible version, in the caller's buffer; nil when there is none
+	TID     base.TID    // its address
+	AllDead bool        // no version is visible to anyone: index entries that lead here may be killed
+}
+
+// Fetch finds the version of the row at an index entry's address that the view sees, following the chain of versions on
+// the page, and copies it over buf's bytes. buf keeps its memory between calls; the row lives there.
+func (t *Table) Fetch(v *mvcc.View, tid base.TID, buf *[]byte) (f Fetched, err error) {
+	b, err := t.s.pool.Pin(v.Task, t.tag(tid.Block))
+	if err != nil {
+		return f, err
+	}
+	v.Refresh()
+	b.RLock()
+	p := b.Page()
+	hinted := false
+	f.AllDead = true
+	var c chainWalk
+	for tup := c.start(p, tid.Offset); tup != nil; tup = c.next(p, tup) {
+		ok, hints := v.Visible(tup)
+		if hints != 0 {
+			tup.OrMask(hints)
+			hinted = true
+		}
+		if ok {
+			*buf = appendTuple((*buf)[:0], tup)
+			f.Row, f.TID, f.AllDead = *buf, base.TID{Block: tid.Block, Offset: c.at}, false
+			break
+		}
+		if f.AllDead {
+			r, _, _ := mvcc.Removable(t.s.txns, v.HorizonLSN(), tup)
+			f.AllDead = r == mvcc.Remove
+		}
+	}
+	if hinted {
+		err = b.MarkDirtyHint()
+	}
+	b.RUnlockRelease()
+	return f, err
+}
+
+// FetchVersion copies the row version at exactly tid over buf's bytes, whoever sees it; nil when there is none.
+func (t *Table) FetchVersion(task *activity.Task, tid base.TID, buf *[]byte) (tuple.Tuple, error) {
+	b, err := t.s.pool.Pin(task, t.tag(tid.Block))
+	if err != nil {
+		return nil, err
+	}
+	b.RLock()
+	defer b.RUnlockRelease()
+	if p := b.Page(); p.Kind() == page.KindHeap {
+		if it := tuple.Tuple(p.Item(tid.Offset)); len(it) >= tuple.HeaderSize {
+			*buf = appendTuple((*buf)[:0], it)
+			return *buf, nil
+		}
+	}
+	return nil, nil
+}
+
+// Probe tells for a unique or exclusion check whether a row that an index entry leads to is there at this moment:
+// whether any version of its chain is live, dead to all, or in the hands of a running transaction, whose id it gives.
+// tid becomes the address of that version.
+func (t *Table) Probe(v *mvcc.View, tid base.TID) (state mvcc.Liveness, holder base.XID, at base.TID, err error) {
+	b, err := t.s.pool.Pin(v.Task, t.tag(tid.Block))
+	if err != nil {
+		return mvcc.Dead, 0, tid, err
+	}
+	v.Refresh()
+	b.RLock()
+	defer b.RUnlockRelease()
+	state = mvcc.AllDead
+	p := b.Page()
+	var c chainWalk
+	for tup := c.start(p, tid.Offset); tup != nil; tup = c.next(p, tup) {
+		st, x := v.Dirty(tup)
+		switch st {
+		case mvcc.Dead:
+			state = mvcc.Dead
+		case mvcc.AllDead:
+		default:
+			return st, x, base.TID{Block: tid.Block, Offset: c.at}, nil
+		}
+	}
+	return state, 0, tid, nil
+}
+
+// chainWalk follows the versions of a row on a page.
+type chainWalk struct {
+	at   base.OffsetNumber
+	left int // steps that remain: a damaged chain ends
+}
+
+func (c *chainWalk) start(p page.Page, off base.OffsetNumber) tuple.Tuple {
+	if p.Kind() != page.KindHeap || off == 0 || int(off) > p.Lines() {
+		return nil
+	}
+	c.left = MaxLines
+	if l := p.Line(off); l.State() == page.LineRedirect {
+		if off = l.Redirect(); int(off) > p.Lines() {
+			return nil
+		}
+	} else if tup := tuple.Tuple(p.Item(off)); len(tup) >= tuple.HeaderSize && tup.Mask()&tuple.HeapOnly != 0 {
+		return nil // the entry's row is gone and its place reused
+	}
+	c.at = off
+	if tup := tuple.Tuple(p.Item(off)); len(tup) >= tuple.HeaderSize {
+		return tup
+	}
+	return nil
+}
+
+func (c *chainWalk) next(p page.Page, tup tuple.Tuple) tuple.Tuple {
+	mask := tup.Mask()
+	if c.left--; c.left <= 0 || mask&tuple.HotUpdated == 0 || mask&tuple.XmaxInvalid != 0 {
+		return nil
+	}
+	off := tup.CTID().Offset
+	n := tuple.Tuple(p.Item(off))
+	if len(n) < tuple.HeaderSize || n.Mask()&tuple.HeapOnly == 0 || n.Xmin() != tup.Xmax() {
+		return nil
+	}
+	c.at = off
+	return n
+}
+
+// System columns in the lists of columns that scans take; real ones count from zero.
+const (
+	ColCTID     = -1 // base.TID.Pack
+	ColXmin     = -2
+	ColCmin     = -3
+	ColXmax     = -4
+	ColCmax     = -5
+	ColTableOID = -6
+)
+
+// decode writes the columns of rows to the lanes of the batch from lane on.
+func (t *Table) decode(b *vector.Batch, lane int, rows []tuple.Tuple, tids []base.TID, cols []int) {
+	for k, col := range cols {
+		v := &b.Cols[k]
+		if col >= 0 {
+			t.Layout.DecodeColumn(v, lane, rows, col)
+			continue
+		}
+		for i, row := range rows {
+			v.Fixed[lane+i] = t.system(row, tids[i], col)
+		}
+	}
+}
+
+func (t *Table) system(row tuple.Tuple, tid base.TID, col int) int64 {
+	switch col {
+	case ColCTID:
+		return int64(tid.Pack())
+	case ColXmin:
+		return int64(row.Xmin())
+	case ColCmin:
+		return int64(row.Cmin())
+	case ColXmax:
+		if row.Mask()&tuple.XmaxInvalid != 0 {
+			return 0
+		}
+		return int64(row.Xmax())
+	case ColCmax:
+		return int64(row.Cmax())
+	}
+	return int64(t.Desc.OID)
+}
+
+// resetColumns prepares the batch for up to n rows of the columns.
+func (t *Table) resetColumns(b *vector.Batch, cols []int, n int) {
+	for len(b.Cols) < len(cols) {
+		b.Cols = append(b.Cols, vector.Vector{})
+	}
+	b.Sel = nil
+	for k, col := range cols {
+		b.Cols[k].Reset(col >= 0 && t.Layout.Variable(col), n)
+	}
+}
+
+// trimColumns cuts the columns to the n rows that were written.
+func trimColumns(b *vector.Batch, cols []int, n int) {
+	b.N = n
+	for k := range cols {
+		v := &b.Cols[k]
+		if v.Var {
+			v.Spans = v.Spans[:n]
+		} else {
+			v.Fixed = v.Fixed[:n]
+		}
+	}
+}
+
+// FetchBatch fetches the rows at the addresses that the view sees into the batch, in order, and gives for each row the
+// index of its address in from (which must have room for all) and its own address over tids' bytes.
+func (t *Table) FetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols []int, from []int32, at []base.TID) (int, error) {
+	t.resetColumns(b, cols, len(tids))
+	n := 0
+	for i := 0; i < len(tids); {
+		blk := tids[i].Block
+		buf, err := t.s.pool.Pin(v.Task, t.tag(blk))
+		if err != nil {
+			return 0, err
+		}
+		v.Refresh()
+		buf.RLock()
+		p := buf.Page()
+		hinted := false
+		for ; i < len(tids) && tids[i].Block == blk; i++ {
+			var c chainWalk
+			for tup := c.start(p, tids[i].Offset); tup != nil; tup = c.next(p, tup) {
+				ok, hints := v.Visible(tup)
+				if hints != 0 {
+					tup.OrMask(hints)
+					hinted = true
+				}
+				if !ok {
+					continue
+				}
+				at[n] = base.TID{Block: blk, Offset: c.at}
+				from[n] = int32(i)
+				t.decode(b, n, []tuple.Tuple{tup}, at[n:n+1], cols)
+				n++
+				break
+			}
+		}
+		if hinted {
+			err = buf.MarkDirtyHint()
+		}
+		buf.RUnlockRelease()
+		if err != nil {
+			return 0, err
+		}
+	}
+	trimColumns(b, cols, n)
+	return n, nil
+}

@@ -1,0 +1,164 @@
+package heap
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"manifold/engine/base"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/txn"
+)
+
+const (
+	rowShards = 64
+	// maxRowLocks bounds the locks of one shard.
+	maxRowLocks = 1 << 16
+)
+
+// rowKey names a row version.
+type rowKey struct {
+	file base.RelFile
+	tid  base.TID
+}
+
+type rowHolder struct {
+	xid  base.XID // of the transaction or subtransaction that locked
+	mode LockMode
+}
+
+// rowTable holds the row locks that do not fit in an xmax (DESIGN, section 3, rule 10). A holder whose transaction ended
+// or rolled back is void: it is dropped when met, and when its transaction ends.
+type rowTable struct {
+	txns   *txn.Manager
+	shards [rowShards]rowShard
+}
+
+type rowShard struct {
+	n  atomic.Int32 // locks in the shard; read without the mutex
+	mu sync.Mutex
+	m  map[rowKey][]rowHolder
+	_  [32]byte
+}
+
+func (rt *rowTable) init(txns *txn.Manager) {
+	rt.txns = txns
+	for i := range rt.shards {
+		rt.shards[i].m = map[rowKey][]rowHolder{}
+	}
+}
+
+func (rt *rowTable) shard(k rowKey) *rowShard {
+	h := (uint64(k.file.Number)<<40 ^ k.tid.Pack()) * 0x9E3779B97F4A7C15
+	return &rt.shards[h>>58]
+}
+
+// live drops the void holders of k and gives the others. The shard is locked.
+func (rt *rowTable) liveLocked(s *rowShard, k rowKey) []rowHolder {
+	hs := s.m[k]
+	keep := hs[:0]
+	for _, h := range hs {
+		if st, _ := rt.txns.Status(h.xid); st == mvcc.InProgress {
+			keep = append(keep, h)
+		}
+	}
+	s.n.Add(int32(len(keep) - len(hs)))
+	if len(keep) == 0 {
+		delete(s.m, k)
+		return nil
+	}
+	s.m[k] = keep
+	return keep
+}
+
+// conflict gives a live holder, not one of own's, whose lock excludes mode; zero when there is none.
+func (rt *rowTable) conflict(k rowKey, mode LockMode, own *mvcc.Identity) base.XID {
+	s := rt.shard(k)
+	if s.n.Load() == 0 {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range rt.liveLocked(s, k) {
+		if !own.Has(h.xid) && h.mode.conflicts(mode) {
+			return h.xid
+		}
+	}
+	return 0
+}
+
+// holds tells whether own holds the row at least as strongly as mode.
+func (rt *rowTable) holds(k rowKey, mode LockMode, own *mvcc.Identity) bool {
+	s := rt.shard(k)
+	if s.n.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range rt.liveLocked(s, k) {
+		if own.Has(h.xid) && h.mode >= mode {
+			return true
+		}
+	}
+	return false
+}
+
+// add records a lock of x.
+func (rt *rowTable) add(k rowKey, x base.XID, mode LockMode) error {
+	s := rt.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	hs := rt.liveLocked(s, k)
+	for i := range hs {
+		if hs[i].xid == x {
+			hs[i].mode = max(hs[i].mode, mode)
+			return nil
+		}
+	}
+	if s.n.Load() >= maxRowLocks {
+		for k := range s.m {
+			rt.liveLocked(s, k)
+		}
+	}
+	if s.n.Load() >= maxRowLocks {
+		return pgerror.New(pgerror.OutOfMemory, "out of shared memory").WithHint("Too many rows are locked by several transactions at once.")
+	}
+	s.m[k] = append(s.m[k], rowHolder{x, mode})
+	s.n.Add(1)
+	return nil
+}
+
+// inherit gives the new version of a row the live holders of the old one.
+func (rt *rowTable) inherit(from, to rowKey) error {
+	s := rt.shard(from)
+	if s.n.Load() == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	hs := append([]rowHolder(nil), rt.liveLocked(s, from)...)
+	s.mu.Unlock()
+	for _, h := range hs {
+		if err := rt.add(to, h.xid, h.mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TransactionEnded drops what the ended transactions left behind. It implements txn.Cleaner; a transaction adds the
+// table when it takes its first lock in memory.
+func (rt *rowTable) TransactionEnded(*txn.Tx) {
+	for i := range rt.shards {
+		s := &rt.shards[i]
+		if s.n.Load() == 0 {
+			continue
+		}
+		s.mu.Lock()
+		if len(s.m) <= 64 { // larger shards are swept as their rows are met
+			for k := range s.m {
+				rt.liveLocked(s, k)
+			}
+		}
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,154 @@
+package heap
+
+import (
+	"manifold/engine/base"
+	"manifold/engine/buffer"
+	"manifold/engine/mvcc"
+	"manifold/engine/page"
+	"manifold/engine/pgerror"
+	"manifold/engine/tuple"
+	"manifold/engine/vector"
+)
+
+// Scan reads a heap, or a range of its pages, from front to back. It holds no pin between calls of Next and belongs to
+// one goroutine.
+type Scan struct {
+	t    *Table
+	v    mvcc.View
+	next base.BlockNumber
+	end  base.BlockNumber
+	off  base.OffsetNumber // the line pointer to go on with; zero at the start of a page
+
+	rows [MaxLines]tuple.Tuple
+	at   [MaxLines]base.TID
+	tids [vector.BatchSize]base.TID
+	keep bool
+	pr   pruner
+}
+
+// NewScan prepares a scan of the whole table as it is now. The snapshot must stay registered.
+func (t *Table) NewScan(v mvcc.View) (*Scan, error) {
+	s := &Scan{}
+	return s, s.Reset(t, v)
+}
+
+// Reset begins anew, perhaps on another table.
+func (s *Scan) Reset(t *Table, v mvcc.View) error {
+	n, err := t.Blocks()
+	s.t, s.v = t, v
+	s.SetRange(0, n)
+	return err
+}
+
+// SetRange restricts the scan to the pages from first up to, not including, end, and rewinds it.
+func (s *Scan) SetRange(first, end base.BlockNumber) { s.next, s.end, s.off = first, end, 0 }
+
+// KeepTIDs makes Next keep the addresses of rows for TIDs.
+func (s *Scan) KeepTIDs() { s.keep = true }
+
+// TIDs gives the addresses of the rows of the last batch.
+func (s *Scan) TIDs(n int) []base.TID { return s.tids[:n] }
+
+// Next fills the batch with up to want visible rows, at most vector.BatchSize, and gives how many; zero at the end.
+// cols lists columns from zero, or system columns; column k goes to b.Cols[k].
+func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
+	want = min(want, vector.BatchSize)
+	s.t.resetColumns(b, cols, want)
+	n := 0
+	for n < want && s.next < s.end {
+		if err := s.v.Task.Interrupted(); err != nil {
+			return 0, err
+		}
+		k, err := s.readPage(want-n, b, n, cols)
+		if err != nil {
+			return 0, err
+		}
+		n += k
+	}
+	trimColumns(b, cols, n)
+	return n, nil
+}
+
+// readPage copies up to room visible rows of the current page and moves on when it is done.
+func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, error) {
+	buf, err := s.t.s.pool.Pin(s.v.Task, s.t.tag(s.next))
+	if err != nil {
+		return 0, err
+	}
+	s.v.Refresh()
+	buf.RLock()
+	if s.off == 0 && s.worthPruning(buf.Page()) {
+		buf.RUnlock()
+		if err := s.pruneNow(buf); err != nil {
+			buf.Release()
+			return 0, err
+		}
+		buf.RLock()
+	}
+	p := buf.Page()
+	if k := p.Kind(); k != page.KindHeap && !p.IsNew() {
+		buf.RUnlockRelease()
+		return 0, pgerror.Corrupt("page %d of relation %s is a %s page, not a heap page", s.next, s.t.file, k)
+	}
+	n, hinted := s.collect(p, room)
+	s.t.decode(b, lane, s.rows[:n], s.at[:n], cols)
+	if s.keep {
+		copy(s.tids[lane:], s.at[:n])
+	}
+	clear(s.rows[:n])
+	if hinted {
+		err = buf.MarkDirtyHint()
+	}
+	buf.RUnlockRelease()
+	return n, err
+}
+
+// collect lists up to room visible rows of the page and sets the place to go on.
+func (s *Scan) collect(p page.Page, room int) (n int, hinted bool) {
+	lines := p.Lines()
+	all := p.Flags()&page.FlagAllVisible != 0 && !s.v.Snap.Any
+	i := max(int(s.off), 1)
+	room = min(room, MaxLines)
+	for ; i <= lines && n < room; i++ {
+		tup := tuple.Tuple(p.Item(base.OffsetNumber(i)))
+		if len(tup) < tuple.HeaderSize {
+			continue
+		}
+		if !all {
+			ok, hints := s.v.Visible(tup)
+			if hints != 0 {
+				tup.OrMask(hints)
+				hinted = true
+			}
+			if !ok {
+				continue
+			}
+		}
+		s.rows[n] = tup
+		s.at[n] = base.TID{Block: s.next, Offset: base.OffsetNumber(i)}
+		n++
+	}
+	if i > lines {
+		s.next++
+		s.off = 0
+	} else {
+		s.off = base.OffsetNumber(i)
+	}
+	return n, hinted
+}
+
+// worthPruning tells whether a page is nearly full of what nobody sees.
+func (s *Scan) worthPruning(p page.Page) bool {
+	return p.PruneXID() != 0 && p.Kind() == page.KindHeap && p.HeapFreeSpace(MaxLines) <= page.Size/10+s.t.reserve &&
+		s.t.prunable(p)
+}
+
+// pruneNow prunes a page unless somebody has it latched.
+func (s *Scan) pruneNow(buf buffer.Buffer) error {
+	if !buf.TryLock() {
+		return nil
+	}
+	defer buf.Unlock()
+	_, err := s.pr.prune(s.t, buf, s.t.s.txns.Horizon())
+	return err
+}
