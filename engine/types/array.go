@@ -36,6 +36,9 @@ const arrayHeader = 8
 func OpenArray(d Datum) Array {
 	var a Array
 	b := d.B
+	if len(b) < arrayHeader {
+		return a
+	}
 	a.NDims = int(b[0])
 	a.Elem = base.OID(binary.LittleEndian.Uint32(b[4:]))
 	hasNulls := b[1] != 0

@@ -22,6 +22,7 @@ type arrayParser struct {
 	dims   [MaxDims]int32
 	ndims  int
 	buf    []byte
+	empty  bool // an empty pair of braces was seen
 }
 
 func (p *arrayParser) malformed(detail string) error {
@@ -140,13 +141,17 @@ func (p *arrayParser) level(depth int) error {
 	p.i++ // the brace
 	n := int32(0)
 	if p.skip() == '}' {
+		if p.empty {
+			return p.malformed("Unexpected \"}\" character.")
+		}
+		p.empty = true
 		p.i++
 		return p.close(depth, 0)
 	}
 	for {
 		if p.skip() == '{' {
 			if p.ndims != 0 && depth+1 >= p.ndims {
-				return p.malformed("Multidimensional arrays must have sub-arrays with matching dimensions.")
+				return p.malformed("Unexpected \"{\" character.")
 			}
 			if err := p.level(depth + 1); err != nil {
 				return err
@@ -156,7 +161,7 @@ func (p *arrayParser) level(depth int) error {
 				p.ndims = depth + 1
 			}
 			if p.ndims != depth+1 {
-				return p.malformed("Multidimensional arrays must have sub-arrays with matching dimensions.")
+				return p.malformed("Unexpected array element.")
 			}
 			if err := p.element(); err != nil {
 				return err
@@ -219,8 +224,11 @@ func (p *arrayParser) token() (string, bool, error) {
 			if c == p.delim || c == '}' {
 				break
 			}
-			if c == '{' || c == '"' {
-				return "", false, p.malformed("Unexpected \"" + string(c) + "\" character.")
+			if c == '{' {
+				return "", false, p.malformed("Unexpected \"{\" character.")
+			}
+			if c == '"' {
+				return "", false, p.malformed("Unexpected array element.")
 			}
 			if c == '\\' {
 				if p.i++; p.i >= len(p.s) {

@@ -231,10 +231,16 @@ func appendBinary(dst []byte, typ base.OID, d Datum, env *Env) ([]byte, error) {
 		return binary.BigEndian.AppendUint16(dst, uint16(d.I)), nil
 	case 4:
 		if typ == OIDFloat4 {
+			if d.Float() != d.Float() {
+				return binary.BigEndian.AppendUint32(dst, 0x7FC0<<16), nil
+			}
 			return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(d.Float()))), nil
 		}
 		return binary.BigEndian.AppendUint32(dst, uint32(d.I)), nil
 	case 8:
+		if typ == OIDFloat8 && d.Float() != d.Float() {
+			return binary.BigEndian.AppendUint64(dst, 0x7FF8<<48), nil
+		}
 		return binary.BigEndian.AppendUint64(dst, uint64(d.I)), nil
 	}
 	switch typ {
@@ -276,6 +282,8 @@ const (
 	wireNaN    = 0xC000
 	wireInf    = 0xD000
 	wireNegInf = 0xF000
+
+	wireInfScale = 0x20 // what PostgreSQL sends as the scale of an infinity
 )
 
 func recvNumeric(b []byte) (Datum, error) {
@@ -347,10 +355,10 @@ func sendNumeric(dst []byte, n Num) []byte {
 		head(0, 0, wireNaN, 0)
 		return dst
 	case NumInf:
-		head(0, 0, wireInf, 0)
+		head(0, 0, wireInf, wireInfScale)
 		return dst
 	case NumNegInf:
-		head(0, 0, wireNegInf, 0)
+		head(0, 0, wireNegInf, wireInfScale)
 		return dst
 	}
 	sign := uint16(0)

@@ -54,6 +54,9 @@ func (p *dtParser) bad() error {
 	return pgerror.Newf(pgerror.InvalidDatetimeFormat, "invalid input syntax for type %s: \"%s\"", p.typ, p.s)
 }
 
+// timeOnly tells whether a time of day is wanted.
+func (p *dtParser) timeOnly() bool { return p.typ == "time" || p.typ == "time with time zone" }
+
 func (p *dtParser) overflow() error {
 	return pgerror.Newf(pgerror.DatetimeFieldOverflow, "date/time field value out of range: \"%s\"", p.s)
 }
@@ -122,7 +125,7 @@ func (p *dtParser) number() error {
 		return p.packedDate(digits)
 	case len(digits) == 6 && p.f.haveDate && !p.f.haveTime:
 		return p.packedTime(digits)
-	case len(digits) <= 2 && (p.f.haveDate || p.typ == "time") && !p.f.haveTime && p.meridianFollows():
+	case len(digits) <= 2 && (p.f.haveDate || p.timeOnly()) && !p.f.haveTime && p.meridianFollows():
 		return p.clock(digits)
 	}
 	v, err := strconv.Atoi(digits)
@@ -240,7 +243,7 @@ func (p *dtParser) packedTime(d string) error {
 
 // packedDate reads yyyymmdd or yymmdd.
 func (p *dtParser) packedDate(d string) error {
-	if p.typ == "time" && len(d) == 6 {
+	if p.timeOnly() && len(d) == 6 {
 		return p.packedTime(d)
 	}
 	n := len(d) - 4
@@ -380,8 +383,17 @@ func (p *dtParser) word() error {
 	}
 	if m, ok := monthNumber(w); ok && !p.f.haveMon {
 		p.f.month, p.f.haveMon = m, true
-		if p.peek() == '-' || p.peek() == '/' || p.peek() == '.' {
+		if sep := p.peek(); sep == '-' || sep == '/' || sep == '.' { // Jan-08-1999
 			p.i++
+			rest := p.s[p.i:]
+			if d, y, ok := strings.Cut(rest, string(sep)); ok && len(d) > 0 && len(d) <= 2 && len(y) > 0 && isDigit(y[0]) {
+				p.i += len(d) + 1
+				v, ok := digits(d)
+				if !ok {
+					return p.bad()
+				}
+				p.nums[0], p.nnums = v, 1
+			}
 		}
 		return nil
 	}
@@ -390,7 +402,7 @@ func (p *dtParser) word() error {
 	}
 	switch w {
 	case "t":
-		if p.f.haveDate && !p.f.haveTime || p.typ == "time" {
+		if p.f.haveDate && !p.f.haveTime || p.timeOnly() {
 			p.isoT = true
 			return nil
 		}

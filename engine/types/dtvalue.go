@@ -181,9 +181,8 @@ func parseTime(s string, env *Env) (Datum, error) {
 }
 
 func parseTimeTZ(s string, env *Env) (Datum, error) {
-	p := dtParser{s: s, typ: "time", env: env}
+	p := dtParser{s: s, typ: "time with time zone", env: env}
 	if err := p.parse(); err != nil {
-		p.typ = "time with time zone"
 		return Null, err
 	}
 	micros := p.f.micros
@@ -191,7 +190,6 @@ func parseTimeTZ(s string, env *Env) (Datum, error) {
 		local := localNow(env)
 		micros = local - floorDiv64(local, MicrosPerDay)*MicrosPerDay
 	} else if !p.f.haveTime || p.f.special != dtNone {
-		p.typ = "time with time zone"
 		return Null, p.bad()
 	}
 	off := p.f.offset

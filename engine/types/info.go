@@ -36,7 +36,7 @@ const (
 	OIDOIDVector  base.OID = 30
 )
 
-const infoIndexSize = 6000
+const infoIndexSize = 6400
 
 // infoIndex maps an OID to one plus its place in infoTable. It is filled once and only read after that.
 var infoIndex = buildInfoIndex()

@@ -50,15 +50,18 @@ func parseInterval(s string, typmod int32) (Datum, error) {
 	if err != nil {
 		return Null, err
 	}
+	if p.over {
+		return Null, p.overflow()
+	}
 	iv, ok := p.result()
 	if !ok {
-		return Null, p.overflow()
+		return Null, pgerror.New(pgerror.DatetimeFieldOverflow, "interval out of range")
 	}
 	return iv.Datum(), nil
 }
 
 func (p *intervalParser) result() (Interval, bool) {
-	if p.over || p.months > math.MaxInt32 || p.months < math.MinInt32 || p.days > math.MaxInt32 || p.days < math.MinInt32 {
+	if p.months > math.MaxInt32 || p.months < math.MinInt32 || p.days > math.MaxInt32 || p.days < math.MinInt32 {
 		return Interval{}, false
 	}
 	frac := math.RoundToEven(p.micros)

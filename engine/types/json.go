@@ -538,7 +538,7 @@ func compareJSONB(a, b []byte) int {
 	return x.Cmp(&y)
 }
 
-// rank orders kinds: Object > Array > Boolean > Number > String > Null; an empty array is below everything.
+// rank orders kinds: Object > Array > Boolean > Number > String > Null; an empty array on top is below everything.
 func (v *JSON) rank() int {
 	if v.Kind == JSONArray && len(v.Elems) == 0 {
 		return -1
@@ -549,6 +549,13 @@ func (v *JSON) rank() int {
 // Cmp orders values as jsonb does.
 func (v *JSON) Cmp(o *JSON) int {
 	if c := v.rank() - o.rank(); c != 0 {
+		return c
+	}
+	return v.cmp(o)
+}
+
+func (v *JSON) cmp(o *JSON) int {
+	if c := int(v.Kind) - int(o.Kind); c != 0 {
 		return c
 	}
 	switch v.Kind {
@@ -563,7 +570,7 @@ func (v *JSON) Cmp(o *JSON) int {
 			return c
 		}
 		for i := range v.Elems {
-			if c := v.Elems[i].Cmp(&o.Elems[i]); c != 0 {
+			if c := v.Elems[i].cmp(&o.Elems[i]); c != 0 {
 				return c
 			}
 		}
@@ -575,7 +582,7 @@ func (v *JSON) Cmp(o *JSON) int {
 			if c := compareKeys(v.Keys[i], o.Keys[i]); c != 0 {
 				return c
 			}
-			if c := v.Values[i].Cmp(&o.Values[i]); c != 0 {
+			if c := v.Values[i].cmp(&o.Values[i]); c != 0 {
 				return c
 			}
 		}
