@@ -128,7 +128,9 @@ func (b Buffer) MarkDirtyHint() error {
 
 // Release unpins.
 func (b Buffer) Release() {
-	invariant.Assert(b.f().state.Load()&pinMask != 0, "release of a page that is not pinned: %s", b.Tag())
+	if invariant.Enabled {
+		invariant.Assert(b.f().state.Load()&pinMask != 0, "release of a page that is not pinned: %s", b.Tag())
+	}
 	b.f().unpin()
 	if b.task != nil {
 		b.task.Unhold()

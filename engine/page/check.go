@@ -16,17 +16,16 @@ import (
 // castagnoli is hash/crc32's own table (MakeTable returns it); it is never written.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Checksum computes the checksum of the page at its address: CRC32C over the address and all bytes but the checksum.
+// Checksum computes the checksum of the page at its address: CRC32C of all bytes but the checksum, begun with a mix of
+// the address instead of zero. Two beginnings never give the same sum for the same bytes.
 func (p Page) Checksum(tag base.PageTag) uint32 {
-	var a [24]byte
-	binary.LittleEndian.PutUint32(a[0:], uint32(tag.File.Space))
-	binary.LittleEndian.PutUint32(a[4:], uint32(tag.File.Database))
-	binary.LittleEndian.PutUint32(a[8:], uint32(tag.File.Number))
-	binary.LittleEndian.PutUint32(a[12:], tag.File.Temp)
-	binary.LittleEndian.PutUint32(a[16:], uint32(tag.Fork))
-	binary.LittleEndian.PutUint32(a[20:], uint32(tag.Block))
-	crc := crc32.Update(0, castagnoli, a[:])
-	return crc32.Update(crc, castagnoli, p[offFlags:Size])
+	h := uint64(tag.File.Space)<<32 | uint64(tag.File.Database)
+	h = (h ^ h>>29) * 0xbf58476d1ce4e5b9
+	h ^= uint64(tag.File.Number)<<32 | uint64(tag.Block)
+	h = (h ^ h>>32) * 0x94d049bb133111eb
+	h ^= uint64(tag.File.Temp)<<8 | uint64(tag.Fork)
+	h = (h ^ h>>31) * 0x9e3779b97f4a7c15
+	return crc32.Update(uint32(h>>32), castagnoli, p[offFlags:Size])
 }
 
 // SetChecksum stores the checksum; a new (all-zero) page stays as it is. Only private copies get one.

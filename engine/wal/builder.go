@@ -42,6 +42,7 @@ type Builder struct {
 	head       []byte // header and block headers, formatted
 	parts      [][]byte
 	images     int
+	seed       [16]byte
 }
 
 type builderBlock struct {
@@ -197,5 +198,5 @@ func (b *Builder) seal(body uint32, id identity, start, prev base.LSN, lag uint3
 	binary.LittleEndian.PutUint64(h[hPrev:], uint64(prev))
 	binary.LittleEndian.PutUint32(h[hIncarnation:], id.incarnation)
 	binary.LittleEndian.PutUint32(h[hLag:], lag)
-	binary.LittleEndian.PutUint32(h[hCRC:], id.crc(body, h[:headerSize], start))
+	binary.LittleEndian.PutUint32(h[hCRC:], id.crc(&b.seed, body, h[:headerSize], start))
 }

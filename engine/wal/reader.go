@@ -47,6 +47,7 @@ type Reader struct {
 	inc  uint32
 	rec  Record
 	raw  []byte
+	seed [16]byte
 
 	file  vfs.File
 	seg   uint64
@@ -112,7 +113,7 @@ func (r *Reader) readRecord(start base.LSN, least uint32) (base.LSN, error) {
 	r.raw = r.raw[:n]
 	id := identity{r.timeline, inc}
 	body := crc32.Checksum(r.raw[headerSize:], castagnoli)
-	if id.crc(body, r.raw[:headerSize], start) != binary.LittleEndian.Uint32(r.raw[hCRC:]) {
+	if id.crc(&r.seed, body, r.raw[:headerSize], start) != binary.LittleEndian.Uint32(r.raw[hCRC:]) {
 		return 0, errEnd
 	}
 	r.rec.Prev = base.LSN(binary.LittleEndian.Uint64(r.raw[hPrev:]))

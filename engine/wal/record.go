@@ -42,8 +42,8 @@ type identity struct {
 	timeline, incarnation uint32
 }
 
-func (id identity) crc(body uint32, header []byte, start base.LSN) uint32 {
-	var seed [16]byte
+// crc ends the CRC of a record. The seed is the caller's memory, so that nothing is allocated.
+func (id identity) crc(seed *[16]byte, body uint32, header []byte, start base.LSN) uint32 {
 	binary.LittleEndian.PutUint64(seed[:], uint64(start))
 	binary.LittleEndian.PutUint32(seed[8:], id.timeline)
 	binary.LittleEndian.PutUint32(seed[12:], id.incarnation)
