@@ -26,7 +26,6 @@ const (
 const (
 	flagRoot       uint16 = 1 << 0
 	flagIncomplete uint16 = 1 << 1 // split, but the parent does not know the right half yet
-	flagHasDead    uint16 = 1 << 2 // a hint: there are killed entries
 )
 
 const (
@@ -200,10 +199,14 @@ type target struct {
 	key   []byte
 	tid   uint64
 	after bool
+	end   bool // behind everything
 }
 
 // above tells whether an entry comes at or behind the target.
 func (t target) above(key []byte, tid uint64) bool {
+	if t.end {
+		return false
+	}
 	if t.after {
 		if len(key) > len(t.key) {
 			key = key[:len(t.key)]
@@ -219,6 +222,9 @@ func (n node) search(t target) int {
 	lo, hi := n.first(), n.count()
 	if lo >= hi {
 		return lo
+	}
+	if t.end {
+		return hi
 	}
 	skip := n.skip()
 	var c int
@@ -271,7 +277,7 @@ func (n node) beyond(t target) bool {
 	if !ok {
 		return false
 	}
-	if t.after {
+	if t.after || t.end {
 		return !t.above(key, tid)
 	}
 	c := bytes.Compare(t.key, key)
@@ -337,19 +343,17 @@ func (n node) setHigh(key []byte, tid uint64) bool {
 	}
 	upper := n.Upper() - size
 	n.SetUpper(upper)
-	it := appendItemHead(n.Page[upper:upper], key, tid)
-	append1(it, key)
+	it := appendItemHead(n.Page[upper:upper:upper+size], key, tid)
+	copy(it[itemHead:size], key)
 	binary.LittleEndian.PutUint16(n.sp()[spHighOff:], uint16(upper))
 	binary.LittleEndian.PutUint16(n.sp()[spHighLen:], uint16(size))
 	return true
 }
 
-func append1(dst, b []byte) { copy(dst[len(dst):cap(dst)], b) }
-
 // remove drops the entries at the slots, which ascend, and closes the gaps; page is scratch space of a page's size.
 func (n node) remove(slots []uint16, scratch page.Page) {
 	to := node{scratch}
-	to.init(n.level(), n.flags()&^flagHasDead, n.left(), n.right())
+	to.init(n.level(), n.flags(), n.left(), n.right())
 	to.Page.SetLSN(n.LSN())
 	if key, tid, ok := n.high(); ok {
 		to.setHigh(key, tid)
@@ -364,7 +368,6 @@ func (n node) remove(slots []uint16, scratch page.Page) {
 		to.insertAt(to.count(), n.item(i))
 		if dead {
 			to.kill(to.count() - 1)
-			to.setFlags(to.flags() | flagHasDead)
 		}
 	}
 	copy(n.Page, scratch)

@@ -58,7 +58,6 @@ func (n node) divide(d *divided, i int, it []byte, self, rightBlock base.BlockNu
 		to.insertAt(to.count(), item)
 		if k != i && n.dead(oldSlot(k, i)) {
 			to.kill(to.count() - 1)
-			to.setFlags(to.flags() | flagHasDead)
 		}
 	}
 }

@@ -1,0 +1,173 @@
+package btree
+
+import (
+	"bytes"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/page"
+	"manifold/engine/pgerror"
+	"manifold/engine/txn"
+)
+
+// Builder makes a tree from entries in order. The index must have been made by NewBuilder in the same transaction.
+type Builder struct {
+	ix     *Index
+	task   *activity.Task
+	levels []*building
+	fill   int // bytes that nodes leave free
+	count  int64
+}
+
+// building is the rightmost node of a level.
+type building struct {
+	p     page.Page
+	block base.BlockNumber
+	item  []byte
+}
+
+// NewBuilder makes the files of an index for a bulk load; fillfactor is in percent, 90 when zero.
+func (ix *Index) NewBuilder(task *activity.Task, tx *txn.Tx, fillfactor int) (*Builder, error) {
+	if err := tx.CreateFork(task, ix.file, base.MainFork, ix.logged); err != nil {
+		return nil, err
+	}
+	if fillfactor <= 0 || fillfactor > 100 {
+		fillfactor = 90
+	}
+	b := &Builder{ix: ix, task: task, fill: capacity * (100 - fillfactor) / 100}
+	if _, err := b.allocate(); err != nil { // the meta page
+		return nil, err
+	}
+	return b, b.addLevel()
+}
+
+func (b *Builder) allocate() (base.BlockNumber, error) {
+	buf, err := b.ix.pool.Extend(b.task, b.ix.file, base.MainFork)
+	if err != nil {
+		return 0, err
+	}
+	block := buf.Tag().Block
+	buf.UnlockRelease()
+	return block, nil
+}
+
+func (b *Builder) addLevel() error {
+	block, err := b.allocate()
+	if err != nil {
+		return err
+	}
+	l := &building{p: make(page.Page, page.Size), block: block}
+	node{l.p}.init(len(b.levels), 0, base.InvalidBlock, base.InvalidBlock)
+	b.levels = append(b.levels, l)
+	return nil
+}
+
+// Add appends an entry, which must sort behind all before it.
+func (b *Builder) Add(key []byte, tid base.TID, payload []byte) error {
+	if len(key)+len(payload) > MaxEntry {
+		return pgerror.Newf(pgerror.ProgramLimitExceeded,
+			"index row size %d exceeds btree version 4 maximum %d for index \"%s\"", len(key)+len(payload), MaxEntry, b.ix.name)
+	}
+	l := b.levels[0]
+	n := node{l.p}
+	if c := n.count(); c > 0 {
+		cmp := bytes.Compare(n.key(c-1), key)
+		if cmp > 0 || cmp == 0 && n.tid(c-1) >= tid.Pack() {
+			return pgerror.Newf(pgerror.InternalError, "entries of index \"%s\" are not in order", b.ix.name)
+		}
+	}
+	b.count++
+	l.item = appendLeaf(l.item[:0], key, tid.Pack(), payload)
+	return b.add(0, l.item, key, tid.Pack())
+}
+
+// add appends an item to a level, beginning a new node when the last is full.
+func (b *Builder) add(level int, it, key []byte, tid uint64) error {
+	n := node{b.levels[level].p}
+	need := len(it) + slotSize + itemHead + len(key) + 1 // and room for a high key
+	if n.count() > n.first() && n.free() < need+b.fill || n.free() < need {
+		if err := b.advance(level, key, tid); err != nil {
+			return err
+		}
+		n = node{b.levels[level].p}
+		if level > 0 && n.count() == 0 {
+			it = appendInner(nil, nil, 0, base.BlockNumber(leUint32(it[itemHead:])))
+		}
+	}
+	if !n.insertAt(n.count(), it) {
+		return pgerror.Newf(pgerror.InternalError, "index \"%s\": entry does not fit an empty page", b.ix.name)
+	}
+	return nil
+}
+
+// advance ends the node of a level before the key and starts its right neighbour. When the high key does not fit, the
+// node's last item moves over.
+func (b *Builder) advance(level int, key []byte, tid uint64) error {
+	l := b.levels[level]
+	n := node{l.p}
+	var moved []byte
+	sepKey, sepTID := key, tid
+	if last := n.key(n.count() - 1); level == 0 && !bytes.Equal(last, key) {
+		sepKey, sepTID = key[:commonPrefix(last, key)+1], 0
+	}
+	if n.free() < itemHead+len(sepKey) {
+		c := n.count() - 1
+		moved = bytes.Clone(n.item(c))
+		sepKey, sepTID = itemKey(moved, level), itemTID(moved)
+		n.remove([]uint16{uint16(c)}, make(page.Page, page.Size))
+	}
+	n.setHigh(sepKey, sepTID)
+	sepKey = bytes.Clone(sepKey)
+	block, err := b.allocate()
+	if err != nil {
+		return err
+	}
+	n.setRight(block)
+	if err := b.write(l); err != nil {
+		return err
+	}
+	left := l.block
+	l.block = block
+	n.init(level, 0, left, base.InvalidBlock)
+	if moved != nil {
+		if level > 0 {
+			moved = appendInner(nil, nil, 0, base.BlockNumber(leUint32(moved[itemHead:])))
+		}
+		n.insertAt(0, moved)
+	}
+	if level+1 == len(b.levels) {
+		if err := b.addLevel(); err != nil {
+			return err
+		}
+		node{b.levels[level+1].p}.insertAt(0, appendInner(nil, nil, 0, left))
+	}
+	return b.add(level+1, appendInner(nil, sepKey, sepTID, block), sepKey, sepTID)
+}
+
+func (b *Builder) write(l *building) error {
+	buf, err := b.ix.pool.PinZero(b.task, b.ix.tag(l.block))
+	if err != nil {
+		return err
+	}
+	defer buf.UnlockRelease()
+	copy(buf.Page(), l.p)
+	return b.ix.logImages(buf)
+}
+
+// Finish writes what is left and gives the number of entries.
+func (b *Builder) Finish() (int64, error) {
+	top := len(b.levels) - 1
+	node{b.levels[top].p}.setFlags(flagRoot)
+	for _, l := range b.levels {
+		if err := b.write(l); err != nil {
+			return 0, err
+		}
+	}
+	meta, err := b.ix.pool.PinZero(b.task, b.ix.tag(metaBlock))
+	if err != nil {
+		return 0, err
+	}
+	defer meta.UnlockRelease()
+	initMeta(meta.Page(), b.levels[top].block, top)
+	return b.count, b.ix.logImages(meta)
+}

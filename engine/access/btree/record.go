@@ -1,0 +1,124 @@
+package btree
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"manifold/engine/base"
+	"manifold/engine/page"
+	"manifold/engine/pgerror"
+	"manifold/engine/rmgr"
+	"manifold/engine/wal"
+)
+
+// The records of resource manager Btree; README.md draws their data.
+const (
+	infoInsert uint8 = 1 + iota // slot (2); block 0 the node, its data the item; block 1 a child whose split it completes
+	infoDelete                  // slots (2 each); block 0 the leaf
+	infoSplit                   // right half's block (4); blocks 0 and 1 images; 2 the right neighbour; 3 a child as above
+	infoImages                  // all blocks are images
+)
+
+var le = binary.LittleEndian
+
+// Manager gives the resource manager of index records.
+func Manager() rmgr.Manager {
+	return rmgr.Manager{ID: rmgr.BTree, Name: "Btree", Redo: redo, Describe: describe}
+}
+
+func redo(c *rmgr.RedoContext, r *wal.Record) error {
+	switch r.Info {
+	case infoImages:
+		return c.RestoreImages(r)
+	case infoInsert:
+		b := r.Block(0)
+		if len(r.Data) != 2 || b == nil {
+			return malformed(r)
+		}
+		slot := int(le.Uint16(r.Data))
+		err := redoBlock(c, r, 0, func(n node) bool {
+			return len(b.Data) >= n.headSize() && n.insertAt(slot, b.Data)
+		})
+		if err != nil || r.Block(1) == nil {
+			return err
+		}
+		return redoBlock(c, r, 1, func(n node) bool { clearIncomplete(n.Page); return true })
+	case infoDelete:
+		var slots []uint16
+		for d := r.Data; len(d) >= 2; d = d[2:] {
+			slots = append(slots, le.Uint16(d))
+		}
+		return redoBlock(c, r, 0, func(n node) bool {
+			n.remove(slots, make(page.Page, page.Size))
+			return true
+		})
+	case infoSplit:
+		return redoSplit(c, r)
+	}
+	return pgerror.Corrupt("btree record at %s has unknown kind %d", r.Start, r.Info)
+}
+
+func redoSplit(c *rmgr.RedoContext, r *wal.Record) error {
+	if len(r.Data) != 4 {
+		return malformed(r)
+	}
+	right := base.BlockNumber(le.Uint32(r.Data))
+	for id := uint8(0); id < 4; id++ {
+		if r.Block(id) == nil {
+			continue
+		}
+		err := redoBlock(c, r, id, func(n node) bool {
+			switch id {
+			case 2:
+				n.setLeft(right)
+			case 3:
+				clearIncomplete(n.Page)
+			}
+			return id >= 2
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func redoBlock(c *rmgr.RedoContext, r *wal.Record, id uint8, apply func(node) bool) error {
+	buf, action, err := c.ReadForRedo(r, id)
+	if err != nil || action == rmgr.NotFound {
+		return err
+	}
+	if action != rmgr.NeedsRedo {
+		buf.UnlockRelease()
+		return nil
+	}
+	n := node{buf.Page()}
+	ok := n.sound() && apply(n)
+	c.Finish(buf, r)
+	if !ok {
+		return malformed(r)
+	}
+	return nil
+}
+
+func malformed(r *wal.Record) error {
+	return pgerror.Corrupt("btree record at %s is malformed or does not fit its page", r.Start)
+}
+
+func describe(r *wal.Record) string {
+	switch r.Info {
+	case infoInsert:
+		if len(r.Data) == 2 {
+			return fmt.Sprintf("INSERT off %d", le.Uint16(r.Data))
+		}
+	case infoDelete:
+		return fmt.Sprintf("DELETE %d entries", len(r.Data)/2)
+	case infoSplit:
+		if len(r.Data) == 4 {
+			return fmt.Sprintf("SPLIT right block %d", le.Uint32(r.Data))
+		}
+	case infoImages:
+		return fmt.Sprintf("IMAGES %d blocks", len(r.Blocks))
+	}
+	return fmt.Sprintf("unknown %d", r.Info)
+}

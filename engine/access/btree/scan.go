@@ -1,0 +1,219 @@
+package btree
+
+import (
+	"bytes"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/buffer"
+)
+
+// Range is what a scan reads: keys from Lo to Hi. A bound is compared with the first bytes of a key: with Lo or Hi
+// included the keys that begin with it are in, with it excluded they are out; so a bound may be the encoding of the first
+// columns only. A nil bound is none.
+type Range struct {
+	Lo, Hi     []byte
+	LoExcluded bool
+	HiExcluded bool
+}
+
+// Scan reads the entries of a range, a leaf at a time, and holds nothing between calls. It keeps its memory for reuse
+// and belongs to one goroutine.
+type Scan struct {
+	ix       *Index
+	task     *activity.Task
+	r        Range
+	back     bool
+	keepKeys bool
+
+	started bool
+	done    bool
+	next    base.BlockNumber // the leaf to read
+	from    base.BlockNumber // backward: the leaf read before, which must be right of next
+
+	tids  []base.TID
+	slots []uint16
+	data  []byte   // keys and payloads
+	ends  []uint32 // of key and payload of each entry in data
+	page  base.BlockNumber
+	lsn   base.LSN
+	kills []uint16 // slots of page
+	hint  buffer.Hint
+}
+
+// NewScan makes a scan; Reset says what it reads.
+func (ix *Index) NewScan(task *activity.Task) *Scan { return &Scan{ix: ix, task: task} }
+
+// Reset begins a scan of a range, forward or backward. The bounds are not copied. With keys, Key and Payload tell the
+// entries' bytes.
+func (s *Scan) Reset(r Range, backward, keys bool) {
+	s.r, s.back, s.keepKeys = r, backward, keys
+	s.started, s.done = false, false
+	s.kills = s.kills[:0]
+}
+
+// Next reads on and gives the addresses of the next entries in order, at least one; none at the end. They and what
+// Key and Payload give live until the next call. Entries killed before are left out.
+func (s *Scan) Next() ([]base.TID, error) {
+	if err := s.FlushKills(); err != nil {
+		return nil, err
+	}
+	s.clear()
+	for !s.done && len(s.tids) == 0 {
+		if err := s.task.Interrupted(); err != nil {
+			return nil, err
+		}
+		buf, err := s.nextLeaf()
+		if err != nil {
+			return nil, err
+		}
+		if s.done {
+			break
+		}
+		s.read(buf)
+		buf.RUnlockRelease()
+	}
+	return s.tids, nil
+}
+
+func (s *Scan) clear() {
+	s.tids, s.slots, s.data, s.ends = s.tids[:0], s.slots[:0], s.data[:0], s.ends[:0]
+}
+
+// Key and Payload give the bytes of entry i of the last Next.
+func (s *Scan) Key(i int) []byte {
+	start := uint32(0)
+	if i > 0 {
+		start = s.ends[2*i-1]
+	}
+	return s.data[start:s.ends[2*i]]
+}
+
+func (s *Scan) Payload(i int) []byte { return s.data[s.ends[2*i]:s.ends[2*i+1]] }
+
+// Kill says that the row of entry i of the last Next is dead to every snapshot; the entry is marked when the scan goes on
+// or at FlushKills.
+func (s *Scan) Kill(i int) { s.kills = append(s.kills, s.slots[i]) }
+
+// FlushKills marks the killed entries, unless their leaf has changed since.
+func (s *Scan) FlushKills() error {
+	if len(s.kills) == 0 {
+		return nil
+	}
+	defer func() { s.kills = s.kills[:0] }()
+	buf, err := s.ix.pin(s.task, s.page, false)
+	if err != nil {
+		return err
+	}
+	defer buf.RUnlockRelease()
+	n := node{buf.Page()}
+	if n.LSN() != s.lsn || !s.ix.logged { // without log positions nothing tells whether slots have moved
+		return nil
+	}
+	for _, i := range s.kills {
+		n.kill(int(i))
+	}
+	return buf.MarkDirtyHint()
+}
+
+// nextLeaf pins the next leaf of the range and latches it shared; at the end it sets done.
+func (s *Scan) nextLeaf() (buf buffer.Buffer, err error) {
+	if !s.started {
+		s.started = true
+		t := target{key: s.r.Lo, after: s.r.LoExcluded && s.r.Lo != nil}
+		if s.back {
+			t = s.upper()
+		}
+		if buf, err = s.ix.descend(s.task, t, 0, false, nil); err != nil {
+			s.done = true
+		}
+		return buf, err
+	}
+	if s.next == base.InvalidBlock {
+		s.done = true
+		return buf, nil
+	}
+	if buf, err = s.ix.pin(s.task, s.next, false); err != nil || !s.back {
+		return buf, err
+	}
+	for range maxSteps { // the left neighbour may have been split since
+		n := node{buf.Page()}
+		right := n.right()
+		if right == s.from {
+			return buf, nil
+		}
+		buf.RUnlockRelease()
+		if right == base.InvalidBlock {
+			break
+		}
+		if buf, err = s.ix.pin(s.task, right, false); err != nil {
+			return buf, err
+		}
+	}
+	return buffer.Buffer{}, s.ix.corrupt(s.next, "is not the left neighbour of its right neighbour")
+}
+
+// upper gives the place behind the last entry of the range.
+func (s *Scan) upper() target {
+	if s.r.Hi == nil {
+		return target{end: true}
+	}
+	return target{key: s.r.Hi, after: !s.r.HiExcluded}
+}
+
+// read collects the entries of a leaf that are in the range.
+func (s *Scan) read(buf buffer.Buffer) {
+	n := node{buf.Page()}
+	s.page, s.lsn = buf.Tag().Block, n.LSN()
+	lo, hi := 0, n.count()
+	if s.r.Lo != nil {
+		lo = n.search(target{key: s.r.Lo, after: s.r.LoExcluded})
+	}
+	if s.r.Hi != nil {
+		hi = n.search(s.upper())
+	}
+	if !s.back {
+		for i := lo; i < hi; i++ {
+			s.keep(n, i)
+		}
+		s.next = n.right()
+		if hi < n.count() || !n.beyond(s.upper()) {
+			s.done = true
+		}
+		return
+	}
+	for i := hi - 1; i >= lo; i-- {
+		s.keep(n, i)
+	}
+	s.from, s.next = s.page, n.left()
+	if lo > 0 || s.next == base.InvalidBlock {
+		s.done = true
+	}
+}
+
+func (s *Scan) keep(n node, i int) {
+	if n.dead(i) {
+		return
+	}
+	s.tids = append(s.tids, base.UnpackTID(n.tid(i)))
+	s.slots = append(s.slots, uint16(i))
+	if s.keepKeys {
+		s.data = append(s.data, n.key(i)...)
+		s.ends = append(s.ends, uint32(len(s.data)))
+		s.data = append(s.data, n.payload(i)...)
+		s.ends = append(s.ends, uint32(len(s.data)))
+	}
+}
+
+// Contains tells whether the tree has the entry (key, tid), dead or not.
+func (ix *Index) Contains(task *activity.Task, key []byte, tid base.TID) (bool, error) {
+	t := target{key: key, tid: tid.Pack()}
+	buf, err := ix.descend(task, t, 0, false, nil)
+	if err != nil {
+		return false, err
+	}
+	defer buf.RUnlockRelease()
+	n := node{buf.Page()}
+	i := n.search(t)
+	return i < n.count() && n.tid(i) == t.tid && bytes.Equal(n.key(i), key), nil
+}

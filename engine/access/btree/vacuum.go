@@ -1,0 +1,36 @@
+package btree
+
+import (
+	"manifold/engine/base"
+)
+
+// BulkDelete removes every entry whose row is dead, in the order of the leaves: a split moves entries only to the right,
+// so none is missed. It gives how many went and how many stay. Empty leaves stay in the tree.
+func (w *Writer) BulkDelete(dead func(base.TID) bool) (removed, kept int64, err error) {
+	buf, err := w.ix.descend(w.task, target{}, 0, true, nil)
+	for err == nil {
+		n := node{buf.Page()}
+		w.slots = w.slots[:0]
+		for i := range n.count() {
+			if dead(base.UnpackTID(n.tid(i))) {
+				w.slots = append(w.slots, uint16(i))
+			}
+		}
+		removed += int64(len(w.slots))
+		kept += int64(n.count() - len(w.slots))
+		err = w.removeSlots(buf)
+		next := node{buf.Page()}.right()
+		buf.UnlockRelease()
+		if err != nil || next == base.InvalidBlock {
+			return removed, kept, err
+		}
+		if err = w.task.Interrupted(); err == nil {
+			buf, err = w.ix.pin(w.task, next, true)
+		}
+	}
+	return removed, kept, err
+}
+
+// Blocks gives the size of the index in pages.
+func (ix *Index) Blocks() (base.BlockNumber, error) { return ix.pool.Blocks(ix.file, base.MainFork) }
+
