@@ -109,7 +109,7 @@ type Request struct {
 // whether the owner held exactly this before.
 func (m *Manager) Acquire(task *activity.Task, o *Owner, r Request) (already bool, err error) {
 	k := localKey{r.Tag, r.Mode}
-	if l, ok := o.held[k]; ok {
+	if l, ok := o.held.get(k); ok {
 		o.count(k, l, r.Session)
 		return true, nil
 	}

@@ -6,22 +6,14 @@ import "sync"
 type Owner struct {
 	m    *Manager
 	pid  uint32
-	held map[localKey]local // what the session knows of its own locks
-	log  []localKey         // one entry an acquisition of the transaction, oldest first
-	sess int                // session-level counts in total
+	held heldTable
+	log  []localKey // one entry an acquisition of the transaction, oldest first
+	sess int        // session-level counts in total
 	wait wait
 
 	mu   sync.Mutex // guards fast; uncontended but for takers of strong locks and readers of pg_locks
 	fast [fastSlots]fastSlot
 }
-
-type localKey struct {
-	tag  Tag
-	mode Mode
-}
-
-// local counts how often a lock was taken.
-type local struct{ xact, session int32 }
 
 // fastSlot holds weak modes on one relation.
 type fastSlot struct {
@@ -31,7 +23,7 @@ type fastSlot struct {
 
 // NewOwner registers a session; pid is what pg_locks shows.
 func (m *Manager) NewOwner(pid uint32) *Owner {
-	o := &Owner{m: m, pid: pid, held: map[localKey]local{}}
+	o := &Owner{m: m, pid: pid}
 	o.wait.owner = o
 	o.wait.ch = make(chan struct{}, 1)
 	m.mu.Lock()
@@ -42,7 +34,7 @@ func (m *Manager) NewOwner(pid uint32) *Owner {
 
 // Close releases everything and unregisters the owner.
 func (o *Owner) Close() {
-	for k := range o.held {
+	for _, k := range o.held.list() {
 		o.drop(k)
 	}
 	o.log, o.sess = nil, 0
@@ -62,12 +54,12 @@ func (o *Owner) count(k localKey, l local, session bool) {
 		l.xact++
 		o.log = append(o.log, k)
 	}
-	o.held[k] = l
+	o.held.put(k, l)
 }
 
 // drop gives a lock back, wherever it is.
 func (o *Owner) drop(k localKey) {
-	delete(o.held, k)
+	o.held.remove(k)
 	if weak(k.tag, k.mode) && o.dropFast(k.tag, k.mode) {
 		return
 	}
@@ -115,7 +107,7 @@ func (o *Owner) dropFast(t Tag, mode Mode) bool {
 // Release gives one count of a lock back; false when the owner does not hold it so.
 func (m *Manager) Release(o *Owner, tag Tag, mode Mode, session bool) bool {
 	k := localKey{tag, mode}
-	l, ok := o.held[k]
+	l, ok := o.held.get(k)
 	if !ok || session && l.session == 0 || !session && l.xact == 0 {
 		return false
 	}
@@ -140,7 +132,7 @@ func (o *Owner) less(k localKey, l local, xact, session int32) {
 	if l == (local{}) {
 		o.drop(k)
 	} else {
-		o.held[k] = l
+		o.held.put(k, l)
 	}
 }
 
@@ -154,15 +146,16 @@ func (o *Owner) Mark() int { return len(o.log) }
 func (o *Owner) RollbackTo(mark int) {
 	for i := len(o.log) - 1; i >= mark; i-- {
 		k := o.log[i]
-		o.less(k, o.held[k], 1, 0)
+		l, _ := o.held.get(k)
+		o.less(k, l, 1, 0)
 	}
 	o.log = o.log[:min(mark, len(o.log))]
 }
 
 // ReleaseSession releases all session-level locks of a kind (pg_advisory_unlock_all, DISCARD ALL).
 func (o *Owner) ReleaseSession(kind Kind) {
-	for k, l := range o.held {
-		if k.tag.Kind == kind && l.session > 0 {
+	for _, k := range o.held.list() {
+		if l, _ := o.held.get(k); k.tag.Kind == kind && l.session > 0 {
 			o.sess -= int(l.session)
 			o.less(k, l, 0, l.session)
 		}
@@ -173,7 +166,7 @@ func (o *Owner) ReleaseSession(kind Kind) {
 func (o *Owner) Holds(tag Tag, mode Mode) bool {
 	for m := mode; m < modeCount; m++ {
 		if m == mode || m.conflicts()&mode.conflicts() == mode.conflicts() {
-			if _, ok := o.held[localKey{tag, m}]; ok {
+			if _, ok := o.held.get(localKey{tag, m}); ok {
 				return true
 			}
 		}
