@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"manifold/engine/pgerror"
+	"manifold/engine/relation"
 )
 
 // The stored form of an expression or query is JSON: a node is an object whose "k" is its Go name and whose other keys are
@@ -19,6 +20,9 @@ var nodes = nodeTable(
 	&FieldSelect{}, &Relabel{}, &CoerceViaIO{}, &ArrayCoerce{}, &Collate{}, &Aggref{}, &WindowFunc{}, &Grouping{},
 	&SubLink{}, &SubColumn{}, &SQLValue{}, &CurrentOf{}, &Default{}, &NextValue{}, &DomainCheck{}, &FromRef{}, &FromJoin{},
 )
+
+// descType is the type of the fields that the stored form leaves out: descriptors are found again by OID.
+var descType = reflect.TypeFor[*relation.Desc]()
 
 func nodeTable(protos ...any) map[string]reflect.Type {
 	m := make(map[string]reflect.Type, len(protos))
@@ -96,7 +100,7 @@ func encode(v reflect.Value) any {
 	case reflect.Struct:
 		m := map[string]any{}
 		for i := range v.NumField() {
-			if f := v.Field(i); !f.IsZero() {
+			if f := v.Field(i); !f.IsZero() && f.Type() != descType {
 				m[v.Type().Field(i).Name] = encode(f)
 			}
 		}

@@ -83,7 +83,8 @@ type RangeEntry struct {
 	Columns  []RangeColumn // visible columns, by attribute number from one (dropped ones keep their place, with Dropped set)
 	Lateral  bool
 	Inherit  bool
-	Rel      *relation.Desc // RangeRelation
+	Rel      *relation.Desc // RangeRelation; not part of the stored form
+	RelOID   base.OID       // RangeRelation
 	LockMode uint8          // RangeRelation: the lock.Mode to take
 	Sub      *Query         // RangeSubquery
 	Join     *JoinInfo      // RangeJoin
