@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"encoding/binary"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -12,7 +13,6 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
-	"manifold/engine/rmgr"
 	"manifold/engine/wal"
 )
 
@@ -197,8 +197,8 @@ func (m *Manager) NewOID() (base.OID, error) {
 		}
 		b := m.Builder()
 		defer m.Done(b)
-		b.Begin(rmgr.Transaction, infoNextOID, base.InvalidXID)
-		b.Data(le32(uint32(upTo)))
+		b.Begin(wal.RMgrXLOG, wal.InfoNextOID, base.InvalidXID)
+		b.Data(binary.LittleEndian.AppendUint32(nil, uint32(upTo)))
 		covered := func(base.LSN) { m.oidLogged.Store(uint32(upTo)) }
 		if _, err := m.log.InsertWith(b, covered); err != nil {
 			return 0, err

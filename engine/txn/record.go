@@ -13,14 +13,11 @@ import (
 )
 
 // The records of resource manager Transaction. A commit or abort: microseconds since 1970 (8), number of subtransactions
-// (4), their ids (8 each), number of relations dropped (4), 16 bytes each. A next-OID record: the OID (4).
+// (4), their ids (8 each), number of relations dropped (4), 16 bytes each.
 const (
-	infoCommit  uint8 = 1
-	infoAbort   uint8 = 2
-	infoNextOID uint8 = 3
+	infoCommit uint8 = 1
+	infoAbort  uint8 = 2
 )
-
-func le32(v uint32) []byte { return binary.LittleEndian.AppendUint32(nil, v) }
 
 // buildEnd writes the main data of a commit or abort record.
 func (t *Tx) buildEnd(b *wal.Builder, at time.Time, committed bool) {
@@ -132,6 +129,9 @@ func (p *Replay) NoteCounters(next base.XID, oid base.OID) {
 	p.next, p.nextOID = max(p.next, next), max(p.nextOID, oid)
 }
 
+// NoteOID takes a next-OID record.
+func (p *Replay) NoteOID(oid base.OID) { p.nextOID = oid }
+
 // NextXID and NextOID give the counters to start with.
 func (p *Replay) NextXID() base.XID { return p.next }
 func (p *Replay) NextOID() base.OID { return p.nextOID }
@@ -189,12 +189,6 @@ func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
 			c.ForgetRelation(f)
 		}
 		return nil
-	case infoNextOID:
-		if len(r.Data) != 4 {
-			return pgerror.Corrupt("next-OID record at %s is malformed", r.Start)
-		}
-		p.nextOID = base.OID(binary.LittleEndian.Uint32(r.Data))
-		return nil
 	}
 	return pgerror.Corrupt("transaction record at %s has unknown kind %d", r.Start, r.Info)
 }
@@ -212,10 +206,6 @@ func Describe(r *wal.Record) string {
 			verb = "COMMIT"
 		}
 		return fmt.Sprintf("%s %s; subxacts %v; rels %v", verb, e.Time.UTC().Format(time.RFC3339Nano), e.Subs, e.Dropped)
-	case infoNextOID:
-		if len(r.Data) == 4 {
-			return fmt.Sprintf("NEXTOID %d", binary.LittleEndian.Uint32(r.Data))
-		}
 	}
 	return fmt.Sprintf("unknown %d", r.Info)
 }

@@ -33,4 +33,3 @@ func (w *Writer) BulkDelete(dead func(base.TID) bool) (removed, kept int64, err 
 
 // Blocks gives the size of the index in pages.
 func (ix *Index) Blocks() (base.BlockNumber, error) { return ix.pool.Blocks(ix.file, base.MainFork) }
-

@@ -1,0 +1,160 @@
+package vacuum
+
+import (
+	"slices"
+
+	"manifold/engine/access/heap"
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/txn"
+)
+
+// Index is what vacuum needs of an index.
+type Index interface {
+	// BulkDelete removes every entry for which dead is true and gives how many went and stay.
+	BulkDelete(dead func(base.TID) bool) (removed, kept int64, err error)
+}
+
+// Options of a run.
+type Options struct {
+	Full         bool         // look at all-visible pages too
+	MaxDead      int          // dead rows remembered before the indexes are visited; 11 million (64 MB) when zero
+	TryExclusive func() bool  // takes the table for truncation without waiting; nil: never truncate
+	Release      func()       // gives it back
+	Delay        func() error // called after each page: cost-based delay; may be nil
+}
+
+// Report is what a run did.
+type Report struct {
+	Pages        base.BlockNumber // of the table at the start
+	Scanned      base.BlockNumber
+	Removed      int64
+	Live         int64 // on the scanned pages
+	Dying        int64
+	DeadPointers int64
+	Truncated    base.BlockNumber
+	IndexRemoved []int64 // by index
+	IndexKept    []int64
+	IndexPasses  int
+}
+
+type run struct {
+	o    Options
+	t    *heap.Table
+	ix   []Index
+	task *activity.Task
+	v    *heap.Vacuumer
+	h    base.LSN
+	dead []base.TID
+	r    Report
+}
+
+// Table vacuums one table and its indexes.
+func Table(task *activity.Task, txns *txn.Manager, t *heap.Table, indexes []Index, o Options) (Report, error) {
+	if o.MaxDead <= 0 {
+		o.MaxDead = 64 << 20 / 6
+	}
+	r := &run{o: o, t: t, ix: indexes, task: task, v: t.NewVacuumer(task), h: txns.RefreshHorizon()}
+	r.r.IndexRemoved, r.r.IndexKept = make([]int64, len(indexes)), make([]int64, len(indexes))
+	if err := r.scan(); err != nil {
+		return r.r, err
+	}
+	return r.r, r.truncate()
+}
+
+func (r *run) scan() error {
+	n, err := r.t.Blocks()
+	if err != nil {
+		return err
+	}
+	r.r.Pages = n
+	var cache heap.VMCache
+	defer func() { cache.Release() }()
+	for b := base.BlockNumber(0); b < n; b++ {
+		if err := r.task.Interrupted(); err != nil {
+			return err
+		}
+		if !r.o.Full {
+			all, err := r.t.AllVisible(r.task, b, &cache)
+			if err != nil {
+				return err
+			}
+			if all {
+				continue
+			}
+		}
+		var p heap.PageReport
+		if p, r.dead, err = r.v.Page(b, r.h, len(r.ix) > 0, r.dead); err != nil {
+			return err
+		}
+		r.r.Scanned++
+		r.r.Removed += int64(p.Removed)
+		r.r.Live += int64(p.Live)
+		r.r.Dying += int64(p.Dying)
+		r.r.DeadPointers += int64(p.Dead)
+		if len(r.dead) >= r.o.MaxDead {
+			if err := r.indexes(); err != nil {
+				return err
+			}
+		}
+		if r.o.Delay != nil {
+			cache.Release()
+			if err := r.o.Delay(); err != nil {
+				return err
+			}
+		}
+	}
+	return r.indexes()
+}
+
+// indexes removes the entries of the dead rows and then frees their line pointers.
+func (r *run) indexes() error {
+	if len(r.dead) == 0 {
+		return nil
+	}
+	r.r.IndexPasses++
+	isDead := func(tid base.TID) bool {
+		_, ok := slices.BinarySearchFunc(r.dead, tid, func(a, b base.TID) int {
+			switch {
+			case a.Less(b):
+				return -1
+			case a == b:
+				return 0
+			}
+			return 1
+		})
+		return ok
+	}
+	for i, ix := range r.ix {
+		removed, kept, err := ix.BulkDelete(isDead)
+		r.r.IndexRemoved[i] += removed
+		r.r.IndexKept[i] = kept
+		if err != nil {
+			return err
+		}
+	}
+	for i := 0; i < len(r.dead); {
+		j := i
+		for j < len(r.dead) && r.dead[j].Block == r.dead[i].Block {
+			j++
+		}
+		if err := r.v.Free(r.dead[i:j], r.h); err != nil {
+			return err
+		}
+		i = j
+	}
+	r.dead = r.dead[:0]
+	return nil
+}
+
+func (r *run) truncate() error {
+	if r.o.TryExclusive == nil || r.r.Pages == 0 || !r.o.TryExclusive() {
+		return nil
+	}
+	if r.o.Release != nil {
+		defer r.o.Release()
+	}
+	var err error
+	r.r.Truncated, err = r.t.TruncateTail(r.task)
+	return err
+}
