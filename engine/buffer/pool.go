@@ -235,7 +235,7 @@ func (p *Pool) load(task *activity.Task, tag base.PageTag, k key, h uint64, how 
 
 	if how == zeroPage {
 		clear(p.page(i))
-	} else if err := p.read(i, tag, how); err != nil {
+	} else if err := p.readMarked(task, i, tag, how); err != nil {
 		p.untag(i, k, h)
 		f.unpin()
 		return Buffer{}, false, err
@@ -246,6 +246,17 @@ func (p *Pool) load(task *activity.Task, tag base.PageTag, k key, h uint64, how 
 		task.Hold()
 	}
 	return Buffer{p, task, i}, false, nil
+}
+
+// readMarked is read with the wait event set; the slot is kept.
+func (p *Pool) readMarked(task *activity.Task, i int32, tag base.PageTag, how fill) error {
+	if task == nil {
+		return p.read(i, tag, how)
+	}
+	task.Mark(activity.EventBufferIO)
+	err := p.read(i, tag, how)
+	task.Mark(activity.EventNone)
+	return err
 }
 
 func (p *Pool) read(i int32, tag base.PageTag, how fill) error {

@@ -245,6 +245,31 @@ func (l *Log) openFor(pos base.LSN) error {
 	return nil
 }
 
+// Preallocate makes the n segments after the one being written, so that no flush has to: for the WAL writer.
+func (l *Log) Preallocate(n int) error {
+	for i := 1; i <= n; i++ {
+		if err := l.Err(); err != nil {
+			return err
+		}
+		if err := l.preallocate(l.segment(l.InsertLSN()) + uint64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Log) preallocate(seg uint64) error {
+	l.flush.segMu.Lock()
+	defer l.flush.segMu.Unlock()
+	if ok, err := vfs.Exists(l.fs, l.path(seg)); err != nil || ok {
+		if err != nil {
+			return pgerror.IO(err, "could not stat file \"%s\"", l.path(seg))
+		}
+		return nil
+	}
+	return l.create(l.fs, seg, !l.o.NoSync)
+}
+
 // Recycle gives segments that end at or before keep back: some are renamed for future use, up to spare of them beyond
 // the one being written, the rest removed.
 func (l *Log) Recycle(keep base.LSN, spare int) error {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/invariant"
 	"manifold/engine/page"
@@ -86,6 +87,37 @@ func TestRecordsCrossSegments(t *testing.T) {
 	got, pos, err := readAll(fs, readerOptions(), first.Redo)
 	if err != nil || len(got) != n+1 || pos.End != l.InsertLSN() {
 		t.Fatalf("read %d records to %s, want %d to %s: %v", len(got), pos.End, n+1, l.InsertLSN(), err)
+	}
+}
+
+func TestDump(t *testing.T) {
+	fs := vfs.NewMem()
+	first := FirstPosition(testOptions(1))
+	l := mustOpen(t, fs, testOptions(1), first)
+	for i := 1; i <= 30; i++ {
+		insert(t, l, base.XID(i), payload(base.XID(i), 10000))
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.ReadDir("pg_wal")
+	if err != nil || names[0] != "000000010000000000000001" {
+		t.Fatal(names, err)
+	}
+	o, start, err := Inspect(fs, "pg_wal", names[1])
+	if err != nil || start != 2*64<<10 {
+		t.Fatal(o, start, err)
+	}
+	if start, err = FindFirst(fs, o, start); err != nil {
+		t.Fatal(err)
+	}
+	var w bytes.Buffer
+	if err := Dump(fs, o, start, &w, func(*Record) string { return "X" }); err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(w.Bytes()), []byte("\n"))
+	if len(lines) != 30-7+1 || !bytes.Contains(lines[0], []byte("tx 8, rmgr 10, info 01, len 10040, X")) {
+		t.Fatalf("%d lines:\n%s", len(lines), w.Bytes())
 	}
 }
 
@@ -331,6 +363,28 @@ func TestFailedFsyncPoisons(t *testing.T) {
 	}
 }
 
+// slotCounter is the slot of a test: it counts how often it was given up and taken back.
+type slotCounter struct{ yields, resumes int }
+
+func (s *slotCounter) Yield()  { s.yields++ }
+func (s *slotCounter) Resume() { s.resumes++ }
+
+func TestWaitFlushedGivesTheSlotUp(t *testing.T) {
+	l := mustOpen(t, vfs.NewMem(), testOptions(1), FirstPosition(testOptions(1)))
+	var s slotCounter
+	task := activity.NewTask(1, &s)
+	task.Cancel(pgerror.New(pgerror.QueryCanceled, "too late")) // a commit cannot be undone any more
+	lsn := insert(t, l, 1, nil)
+	for range 2 { // the second time there is nothing to wait for
+		if err := l.WaitFlushed(task, lsn); err != nil || l.FlushedLSN() < lsn {
+			t.Fatal(err)
+		}
+	}
+	if s != (slotCounter{1, 1}) {
+		t.Fatalf("%+v", s)
+	}
+}
+
 func TestRecycle(t *testing.T) {
 	fs := vfs.NewMem()
 	first := FirstPosition(testOptions(1))
@@ -345,7 +399,7 @@ func TestRecycle(t *testing.T) {
 			if err := l.Flush(l.InsertLSN()); err != nil {
 				t.Fatal(err)
 			}
-			if err := l.Recycle(redo, 3); err != nil {
+			if err := errors.Join(l.Recycle(redo, 3), l.Preallocate(2)); err != nil {
 				t.Fatal(err)
 			}
 			names, _ := fs.ReadDir("pg_wal")
@@ -427,4 +481,30 @@ func BenchmarkInsert(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkCommit is a commit of 100 bytes made durable on a real file, by many sessions at once.
+func BenchmarkCommit(b *testing.B) {
+	o := Options{Timeline: 1, Incarnation: 1}
+	l := mustOpen(b, vfs.NewOS(b.TempDir()), o, FirstPosition(o))
+	if err := l.Preallocate(4); err != nil {
+		b.Fatal(err)
+	}
+	data := payload(1, 100)
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		var rec Builder
+		for pb.Next() {
+			rec.Begin(1, 0, 1)
+			rec.Data(data)
+			lsn, err := l.Insert(&rec)
+			if err == nil {
+				err = l.Flush(lsn)
+			}
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }

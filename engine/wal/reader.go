@@ -3,7 +3,6 @@ package wal
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -247,52 +246,5 @@ func (r *Reader) Close() error {
 	if err != nil {
 		return pgerror.IO(err, "could not close WAL segment")
 	}
-	return nil
-}
-
-// Dump writes one line a record from a position to the end of the log: waldump. describe renders a record's own part
-// and may be nil.
-func Dump(fs vfs.FS, o ReaderOptions, from base.LSN, w io.Writer, describe func(*Record) string) error {
-	r := NewReader(fs, o, from)
-	defer r.Close()
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			fmt.Fprintf(w, "end of log at %s\n", r.Position().End)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "lsn %s, prev %s, end %s, inc %d, tx %d, rmgr %d, info %02X, len %d", rec.Start, rec.Prev, rec.End,
-			rec.Incarnation, rec.XID, rec.RMgr, rec.Info, rec.Length)
-		if describe != nil {
-			fmt.Fprintf(w, ", %s", describe(rec))
-		}
-		for i := range rec.Blocks {
-			b := &rec.Blocks[i]
-			fmt.Fprintf(w, ", blkref #%d: %s", b.ID, b.Tag)
-			if b.HasImage {
-				fmt.Fprintf(w, " FPW %d", len(b.image))
-			}
-		}
-		fmt.Fprintln(w)
-	}
-}
-
-// Describe draws a segment's header for an inspector: the first record that starts in it needs the one before.
-func Describe(fs vfs.FS, dir, name string, w io.Writer) error {
-	f, err := fs.Open(dir+"/"+name, vfs.ReadOnly)
-	if err != nil {
-		return pgerror.IO(err, "could not open file \"%s\"", dir+"/"+name)
-	}
-	defer f.Close()
-	var h [segmentHeader]byte
-	if _, err := f.ReadAt(h[:], 0); err != nil {
-		return pgerror.IO(err, "could not read file \"%s\"", dir+"/"+name)
-	}
-	le := binary.LittleEndian
-	fmt.Fprintf(w, "%s: start %s, size %d, system %d, timeline %d, incarnation %d\n", name, base.LSN(le.Uint64(h[32:])),
-		le.Uint64(h[8:]), le.Uint64(h[16:]), le.Uint32(h[24:]), le.Uint32(h[28:]))
 	return nil
 }
