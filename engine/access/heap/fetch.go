@@ -255,3 +255,15 @@ func (t *Table) FetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 	trimColumns(b, cols, n)
 	return n, nil
 }
+
+// Prober answers a unique check's questions about the rows of a table at the clock of the moment.
+type Prober struct {
+	Table *Table
+	View  *mvcc.View
+}
+
+// Probe tells whether a version of the row that an index entry leads to is there.
+func (p *Prober) Probe(tid base.TID) (mvcc.Liveness, base.XID, error) {
+	st, x, _, err := p.Table.Probe(p.View, tid)
+	return st, x, err
+}

@@ -23,6 +23,7 @@ type Scan struct {
 	at   [MaxLines]base.TID
 	tids [vector.BatchSize]base.TID
 	keep bool
+	root bool
 	pr   pruner
 }
 
@@ -45,6 +46,10 @@ func (s *Scan) SetRange(first, end base.BlockNumber) { s.next, s.end, s.off = fi
 
 // KeepTIDs makes Next keep the addresses of rows for TIDs.
 func (s *Scan) KeepTIDs() { s.keep = true }
+
+// KeepRoots is KeepTIDs with the addresses that index entries need: of the beginning of each row's chain of versions on
+// its page. ColCTID still gives the version's own.
+func (s *Scan) KeepRoots() { s.keep, s.root = true, true }
 
 // TIDs gives the addresses of the rows of the last batch.
 func (s *Scan) TIDs(n int) []base.TID { return s.tids[:n] }
@@ -94,6 +99,9 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 	s.t.decode(b, lane, s.rows[:n], s.at[:n], cols)
 	if s.keep {
 		copy(s.tids[lane:], s.at[:n])
+		if s.root {
+			rootsOf(p, s.tids[lane:lane+n])
+		}
 	}
 	clear(s.rows[:n])
 	if hinted {
@@ -151,4 +159,20 @@ func (s *Scan) pruneNow(buf buffer.Buffer) error {
 	defer buf.Unlock()
 	_, err := s.pr.prune(s.t, buf, s.t.s.txns.Horizon())
 	return err
+}
+
+// rootsOf replaces the addresses of heap-only versions by those of the line pointers that their chains begin at.
+func rootsOf(p page.Page, tids []base.TID) {
+	var root [MaxLines + 1]base.OffsetNumber
+	for i := 1; i <= min(p.Lines(), MaxLines); i++ {
+		var c chainWalk
+		for tup := c.start(p, base.OffsetNumber(i)); tup != nil; tup = c.next(p, tup) {
+			root[c.at] = base.OffsetNumber(i)
+		}
+	}
+	for i := range tids {
+		if r := root[tids[i].Offset]; r != 0 {
+			tids[i].Offset = r
+		}
+	}
 }

@@ -1,0 +1,5 @@
+package recovery
+
+import "manifold/engine/txn"
+
+var waitNo = txn.Wait{NoWait: true}
