@@ -13,14 +13,15 @@ import (
 	"manifold/engine/vfs"
 )
 
-// ReaderOptions say what is read; the log must exist up to MustReach, else its end is corruption.
+// ReaderOptions say what is read.
 type ReaderOptions struct {
 	Dir         string
 	SegmentSize int64
 	SystemID    uint64
 	Timeline    uint32
 	Incarnation uint32   // the greatest that may occur; zero for any
-	MustReach   base.LSN // zero for no bound
+	// MustReach is the start of a record that must be there (that of the checkpoint); zero for none.
+	MustReach base.LSN
 	// Sync makes each segment durable before its records are given out: recovery must not replay what a power cut could
 	// still take back.
 	Sync bool
@@ -198,7 +199,7 @@ func (r *Reader) openSegment(seg uint64) error {
 // endOfLog decides what a position without a sound record is: io.EOF, or corruption when the log must go on or a later
 // record proves that this one was durable once.
 func (r *Reader) endOfLog(at base.LSN) error {
-	if at < r.o.MustReach {
+	if r.o.MustReach != 0 && at <= r.o.MustReach {
 		return pgerror.Corrupt("invalid WAL record at %s in segment \"%s\": the log must reach %s", at, r.name(r.segment(at)), r.o.MustReach)
 	}
 	r.raw = r.raw[:0]
