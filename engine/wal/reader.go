@@ -19,7 +19,7 @@ type ReaderOptions struct {
 	SegmentSize int64
 	SystemID    uint64
 	Timeline    uint32
-	Incarnation uint32   // the greatest that may occur; zero for any
+	Incarnation uint32 // the greatest that may occur; zero for any
 	// MustReach is the start of a record that must be there (that of the checkpoint); zero for none.
 	MustReach base.LSN
 	// Sync makes each segment durable before its records are given out: recovery must not replay what a power cut could
