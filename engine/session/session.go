@@ -1,0 +1,131 @@
+package session
+
+import (
+	"sync"
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/catalog"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/txn"
+	"manifold/engine/types"
+)
+
+// TxStatus is the transaction status that ReadyForQuery reports.
+type TxStatus byte
+
+// The transaction statuses.
+const (
+	Idle   TxStatus = 'I'
+	InTx   TxStatus = 'T'
+	Failed TxStatus = 'E'
+)
+
+// Session is one client.
+type Session struct {
+	ID       uint32 // what pg_backend_pid shows
+	Secret   uint32 // the cancel key
+	Task     *activity.Task
+	Proc     *txn.Proc
+	Database *catalog.Database
+	User     *catalog.Role // session_user
+	Started  time.Time
+
+	Settings *Settings
+	Role     base.OID // current_user; User.OID unless SET ROLE
+	Status   TxStatus
+	Notices  []*pgerror.Error // to be sent before the next answer
+
+	Statements map[string]*Prepared
+	Portals    map[string]*Portal
+	Catalog    Overlay
+	Temp       TempState
+	Sequences  map[base.OID]int64 // currval
+	LastSeq    base.OID           // lastval; zero for none
+	Tx         TxState
+
+	env      types.Env
+	envStamp uint64
+
+	mu   sync.Mutex
+	info Info // guarded by mu
+}
+
+// Info is what others may see of a session, for pg_stat_activity and the console.
+type Info struct {
+	Application string
+	ClientAddr  string
+	ClientPort  int
+	State       string // active, idle, idle in transaction, idle in transaction (aborted)
+	Query       string
+	QueryStart  time.Time
+	TxStart     time.Time
+	StateChange time.Time
+	BackendType string
+}
+
+// TxState is the explicit or implicit transaction block of the session.
+type TxState struct {
+	Block      bool // opened by BEGIN
+	Implicit   bool // an implicit block of several statements of one query message or pipeline
+	Start      time.Time
+	Isolation  Isolation
+	ReadOnly   bool
+	Deferrable bool
+	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
+	HaveSnap   bool
+	Wrote      bool
+}
+
+// Isolation is a transaction isolation level.
+type Isolation uint8
+
+// The isolation levels that differ.
+const (
+	ReadCommitted Isolation = iota
+	RepeatableRead
+	Serializable
+)
+
+// String gives the level as SHOW transaction_isolation does.
+func (i Isolation) String() string {
+	return [...]string{"read committed", "repeatable read", "serializable"}[i]
+}
+
+// Overlay is the session's own view of the catalogs while its transaction has changed them; nil Cache otherwise.
+type Overlay struct {
+	Cache   *catalog.Cache
+	Changes catalog.Invalidation
+}
+
+// TempState is the session's temporary schema; zero until the first temporary table.
+type TempState struct {
+	Namespace base.OID
+	Toast     base.OID
+}
+
+// New makes a session; the caller fills Database, User and Settings in after authentication.
+func New(id, secret uint32, task *activity.Task) *Session {
+	return &Session{ID: id, Secret: secret, Task: task, Status: Idle, Started: time.Now(), Settings: NewSettings(),
+		Statements: map[string]*Prepared{}, Portals: map[string]*Portal{}, Sequences: map[base.OID]int64{},
+		info: Info{State: "idle", BackendType: "client backend"}}
+}
+
+// Update changes what others see of the session.
+func (s *Session) Update(f func(*Info)) {
+	s.mu.Lock()
+	f(&s.info)
+	s.mu.Unlock()
+}
+
+// Info gives a copy of what others may see of the session.
+func (s *Session) Info() Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.info
+}
+
+// Notice queues a message for the client.
+func (s *Session) Notice(n *pgerror.Error) { s.Notices = append(s.Notices, n) }

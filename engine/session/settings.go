@@ -1,0 +1,248 @@
+package session
+
+import (
+	"strings"
+
+	"manifold/engine/pgerror"
+	"manifold/engine/setting"
+)
+
+// source says where a value came from, least specific first.
+type source uint8
+
+const (
+	sourceDefault source = iota
+	sourceConfig
+	sourceDatabase
+	sourceRole
+	sourceClient
+	sourceSession
+)
+
+// entry is a parameter whose value differs from the default.
+type entry struct {
+	value  setting.Value
+	text   string // for parameters of extensions' kind, "a.b", which have no Setting
+	reset  setting.Value
+	source source
+}
+
+// undo restores a parameter when a transaction or subtransaction rolls back, or at its end for SET LOCAL.
+type undo struct {
+	name  string
+	prev  *entry // nil: was default
+	depth int    // subtransaction depth of the change
+	local bool
+}
+
+// Settings is the values of one session's parameters. Changes within a transaction are undone when it rolls back.
+type Settings struct {
+	values map[string]*entry
+	undos  []undo
+	stamp  uint64 // moves with every change
+	report []string
+}
+
+// NewSettings gives the built-in defaults.
+func NewSettings() *Settings { return &Settings{values: map[string]*entry{}} }
+
+// Stamp moves whenever a value changes.
+func (s *Settings) Stamp() uint64 { return s.stamp }
+
+// Get gives the value of a parameter that must exist.
+func (s *Settings) Get(name string) setting.Value {
+	if e, ok := s.values[name]; ok {
+		return e.value
+	}
+	p, ok := setting.Lookup(name)
+	if !ok {
+		return setting.Value{}
+	}
+	return p.Default()
+}
+
+// Show gives a parameter's value as SHOW prints it, under its canonical name.
+func (s *Settings) Show(name string) (canonical, text string, err error) {
+	p, ok := setting.Lookup(name)
+	if !ok {
+		if e, ok := s.values[strings.ToLower(name)]; ok {
+			return strings.ToLower(name), e.text, nil
+		}
+		return "", "", unknown(name)
+	}
+	return p.Name, p.Format(s.Get(p.Name)), nil
+}
+
+func unknown(name string) error {
+	return pgerror.Newf(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
+}
+
+// Change is one SET or RESET.
+type Change struct {
+	Name    string
+	Text    string
+	Default bool // RESET or SET ... TO DEFAULT
+	Local   bool
+	Depth   int  // subtransaction depth; -1 outside a transaction
+	Super   bool // the user is a superuser
+	Startup bool // a startup parameter of the client
+}
+
+// Set applies a change.
+func (s *Settings) Set(c Change) error {
+	p, ok := setting.Lookup(c.Name)
+	if !ok {
+		if strings.Contains(c.Name, ".") {
+			s.put(strings.ToLower(c.Name), c, setting.Value{Str: c.Text})
+			return nil
+		}
+		return unknown(c.Name)
+	}
+	if err := allowed(p, c); err != nil {
+		return err
+	}
+	v := s.resetValue(p)
+	if !c.Default {
+		var err error
+		if v, err = p.Parse(c.Text); err != nil {
+			return err
+		}
+	}
+	s.put(p.Name, c, v)
+	if p.Has(setting.Report) {
+		s.noteReport(p.Name)
+	}
+	return nil
+}
+
+func (s *Settings) resetValue(p *setting.Setting) setting.Value {
+	if e, ok := s.values[p.Name]; ok && e.source != sourceDefault {
+		return e.reset
+	}
+	return p.Default()
+}
+
+func allowed(p *setting.Setting, c Change) error {
+	switch p.Context {
+	case setting.Internal:
+		return pgerror.Newf(pgerror.CantChangeRuntimeParam, "parameter \"%s\" cannot be changed", p.Name)
+	case setting.Postmaster:
+		return pgerror.Newf(pgerror.CantChangeRuntimeParam, "parameter \"%s\" cannot be changed without restarting the server", p.Name)
+	case setting.Sighup:
+		return pgerror.Newf(pgerror.CantChangeRuntimeParam, "parameter \"%s\" cannot be changed now", p.Name)
+	case setting.Backend, setting.SuperuserBackend:
+		if !c.Startup {
+			return pgerror.Newf(pgerror.CantChangeRuntimeParam, "parameter \"%s\" cannot be set after connection start", p.Name)
+		}
+	}
+	if (p.Context == setting.Superuser || p.Context == setting.SuperuserBackend) && !c.Super {
+		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied to set parameter \"%s\"", p.Name)
+	}
+	return nil
+}
+
+func (s *Settings) put(name string, c Change, v setting.Value) {
+	prev := s.values[name]
+	if c.Depth >= 0 {
+		s.undos = append(s.undos, undo{name: name, prev: prev, depth: c.Depth, local: c.Local})
+	}
+	e := &entry{value: v, text: c.Text, source: sourceSession}
+	if prev != nil {
+		e.reset = prev.reset
+	} else if p, ok := setting.Lookup(name); ok {
+		e.reset = p.Default()
+	}
+	if c.Startup {
+		e.reset, e.source = v, sourceClient
+	}
+	s.values[name] = e
+	s.stamp++
+}
+
+// Preset gives a parameter the value it has at connection start and after RESET (configuration, database, role).
+func (s *Settings) Preset(name, text string) error {
+	p, ok := setting.Lookup(name)
+	if !ok {
+		return unknown(name)
+	}
+	v, err := p.Parse(text)
+	if err != nil {
+		return err
+	}
+	s.values[p.Name] = &entry{value: v, reset: v, source: sourceConfig}
+	s.stamp++
+	return nil
+}
+
+// ResetAll undoes every SET of the session, as RESET ALL and DISCARD ALL do.
+func (s *Settings) ResetAll(depth int) {
+	for name, e := range s.values {
+		p, ok := setting.Lookup(name)
+		switch {
+		case !ok:
+			s.undos = append(s.undos, undo{name: name, prev: e, depth: depth})
+			delete(s.values, name)
+		case e.source == sourceSession && !p.Has(setting.NoReset):
+			s.put(name, Change{Depth: depth}, e.reset)
+			if p.Has(setting.Report) {
+				s.noteReport(name)
+			}
+		}
+	}
+	s.stamp++
+}
+
+// End settles the changes of a transaction: a rollback undoes them all, a commit only those of SET LOCAL.
+func (s *Settings) End(commit bool) {
+	for i := len(s.undos) - 1; i >= 0; i-- {
+		u := s.undos[i]
+		if commit && !u.local {
+			continue
+		}
+		s.restore(u)
+	}
+	s.undos = s.undos[:0]
+}
+
+// EndSub settles the changes of a subtransaction at depth or deeper.
+func (s *Settings) EndSub(depth int, commit bool) {
+	for i := len(s.undos) - 1; i >= 0 && s.undos[i].depth >= depth; i-- {
+		if commit {
+			s.undos[i].depth = depth - 1
+			continue
+		}
+		s.restore(s.undos[i])
+		s.undos = s.undos[:i]
+	}
+}
+
+func (s *Settings) restore(u undo) {
+	if u.prev == nil {
+		delete(s.values, u.name)
+	} else {
+		s.values[u.name] = u.prev
+	}
+	s.stamp++
+	if p, ok := setting.Lookup(u.name); ok && p.Has(setting.Report) {
+		s.noteReport(u.name)
+	}
+}
+
+func (s *Settings) noteReport(name string) {
+	for _, r := range s.report {
+		if r == name {
+			return
+		}
+	}
+	s.report = append(s.report, name)
+}
+
+// TakeReports calls f with each parameter whose change the client must be told of, and forgets them.
+func (s *Settings) TakeReports(f func(name, value string)) {
+	for _, name := range s.report {
+		if _, text, err := s.Show(name); err == nil {
+			f(name, text)
+		}
+	}
+	s.report = s.report[:0]
+}
