@@ -336,7 +336,7 @@ func (s *state) subLink(n *pg_query.SubLink) (query.Expr, error) {
 			return nil, s.a.errorf(pgerror.SyntaxError, n.Location, "subquery must return only one column")
 		}
 		e := cols[0].Expr
-		l.Kind, l.Typ, l.Mod, l.Coll = query.SubExpr, e.Type(), e.Typmod(), e.Collation()
+		l.Kind, l.Typ, l.Mod, l.Coll = query.SubScalar, e.Type(), e.Typmod(), e.Collation()
 		if n.SubLinkType == pg_query.SubLinkType_ARRAY_SUBLINK {
 			l.Kind, l.Mod = query.SubArray, -1
 			if t, err := s.a.view.MustType(e.Type()); err != nil {

@@ -6,21 +6,19 @@ import (
 	"manifold/engine/sql/query"
 )
 
-// Side tells which input of a node a column comes from.
-type Side uint8
-
-// The inputs of a node. A scan's only input is the row it reads.
-const (
-	Outer Side = iota // the only or left input
-	Inner             // the right input of a join
+// The leaves of a plan's expressions, which live beside the other expressions.
+type (
+	Side     = query.Side
+	Col      = query.Col
+	ParamSet = query.ParamSet
+	SubExpr  = query.SubExpr
 )
 
-// Col is column N (from zero) of an input of the node that evaluates it.
-type Col struct {
-	query.T
-	Side Side
-	N    int
-}
+// The inputs of a node.
+const (
+	Outer = query.Outer
+	Inner = query.Inner
+)
 
 // Statement is a complete plan.
 type Statement struct {
@@ -64,17 +62,10 @@ type Privilege struct {
 // SubPlan is a sub-select that runs as part of an expression.
 type SubPlan struct {
 	Root   Node
-	Params []ParamSet // values handed in before each run; empty: the result may be kept
-	Init   bool       // runs at most once a statement; its value goes to executor parameter Output
+	Init   bool // runs at most once a statement; its value goes to executor parameter Output
 	Output int
 	Name   string // as EXPLAIN shows it
 	Hashed bool   // ANY whose test is equality of hashable values: the rows are hashed once
-}
-
-// ParamSet gives executor parameter N a value from the expression's surroundings.
-type ParamSet struct {
-	N     int
-	Value query.Expr
 }
 
 // CTE is a WITH query that is computed once and read by CTEScans.
@@ -82,14 +73,6 @@ type CTE struct {
 	Name   string
 	Root   Node
 	Output []base.OID
-}
-
-// SubExpr stands in an expression for a sub-select run in place (EXISTS, ANY, ALL, a scalar, an array, a row).
-type SubExpr struct {
-	query.T
-	Kind query.SubLinkKind
-	Plan int        // index into Statement.SubPlans
-	Test query.Expr // ANY, ALL, row comparison: over query.SubColumn
 }
 
 // Node is a plan node.

@@ -304,7 +304,7 @@ const (
 	SubExists SubLinkKind = iota
 	SubAny
 	SubAll
-	SubExpr
+	SubScalar
 	SubArray
 	SubRowCompare
 	SubMulti // UPDATE SET (a, b) = (SELECT ...): the whole row, read by Field
@@ -353,4 +353,37 @@ type NextValue struct {
 type DomainCheck struct {
 	T
 	Arg Expr
+}
+
+// The nodes below are made by the optimizer and read by the executor.
+
+// Side tells which input of a plan node a column comes from.
+type Side uint8
+
+// The inputs of a node. A scan's only input is the row it reads.
+const (
+	Outer Side = iota // the only or left input
+	Inner             // the right input of a join
+)
+
+// Col is column N (from zero) of an input of the plan node that evaluates it.
+type Col struct {
+	T
+	Side Side
+	N    int
+}
+
+// ParamSet gives executor parameter N a value from the expression's surroundings.
+type ParamSet struct {
+	N     int
+	Value Expr
+}
+
+// SubExpr stands for a sub-select run in place (EXISTS, ANY, ALL, a scalar, an array, a row).
+type SubExpr struct {
+	T
+	Kind   SubLinkKind
+	Plan   int        // index into the statement's sub-plans
+	Params []ParamSet // set before each run
+	Test   Expr       // ANY, ALL, row comparison: over SubColumn
 }

@@ -79,6 +79,11 @@ func EachChild(e Expr, f func(*Expr)) {
 		one(&e.Test)
 	case *DomainCheck:
 		one(&e.Arg)
+	case *SubExpr:
+		one(&e.Test)
+		for i := range e.Params {
+			one(&e.Params[i].Value)
+		}
 	}
 }
 
@@ -225,6 +230,13 @@ func copyRare(e Expr) Expr {
 		c := *e
 		return &c
 	case *DomainCheck:
+		c := *e
+		return &c
+	case *SubExpr:
+		c := *e
+		c.Params = append([]ParamSet(nil), e.Params...)
+		return &c
+	case *Col:
 		c := *e
 		return &c
 	}
