@@ -15,6 +15,7 @@ import (
 	"manifold/engine/relation"
 	"manifold/engine/sequence"
 	"manifold/engine/txn"
+	"manifold/engine/types"
 	"manifold/engine/vacuum"
 	"manifold/engine/vfs"
 )
@@ -97,7 +98,8 @@ func workload(r *rand.Rand, c *Cluster, ws []*worker, l *ledger) error {
 		case op == 0:
 			_, err = c.Check.Run(checkpoint.Request{Spare: 1})
 		case op == 1:
-			_, err = vacuum.Table(w.task, c.Txns, w.tab, []vacuum.Index{w.ix.NewWriter(w.task)}, vacuum.Options{Full: r.IntN(2) == 0})
+			_, err = vacuum.Table(w.task, c.Txns, w.tab, []vacuum.Index{w.ix.NewWriter(w.task)}, vacuum.Options{Full: r.IntN(2) == 0,
+				TryExclusive: func() bool { return true }})
 		case op < 5:
 			_, err = c.Pool.CleanBuffers(4)
 		case op < 12:
@@ -167,7 +169,41 @@ func (w *worker) step(r *rand.Rand, l *ledger) error {
 		}
 		return err
 	}
+	if r.IntN(10) == 0 {
+		return w.load(r)
+	}
 	return w.change(r)
+}
+
+// load adds the missing ones of some neighbouring keys by one multi-insert.
+func (w *worker) load(r *rand.Rand) error {
+	var rows [][]types.Datum
+	var keys []int64
+	for k := r.Int64N(crashKeys-20) * crashSessions; len(keys) < 12 && k < crashKeys*crashSessions; k += crashSessions {
+		if _, ok := w.view[k+w.n]; !ok {
+			keys = append(keys, k+w.n)
+			rows = append(rows, row(k+w.n, k, strings.Repeat("m", r.IntN(900))))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	tids := make([]base.TID, len(rows))
+	if err := w.hw.MultiInsert(rows, tids); err != nil {
+		return err
+	}
+	for i, k := range keys {
+		cf, err := w.index(k, tids[i])
+		if err != nil {
+			return err
+		}
+		if cf.Found {
+			w.t.Fatalf("key %d: conflict %+v", k, cf)
+		}
+		v := rows[i][1].I
+		w.view[k], w.did[k] = v, &v
+	}
+	return w.tx.NextCommand()
 }
 
 func (w *worker) end(r *rand.Rand, l *ledger) error {
@@ -225,6 +261,11 @@ func (w *worker) change(r *rand.Rand) error {
 		w.did[k] = nil
 		return nil
 	default:
+		if r.IntN(3) == 0 {
+			if err := w.lockKey(k, heap.LockMode(r.IntN(4))); err != nil {
+				return err
+			}
+		}
 		res, err := w.set(k, v, text)
 		if err != nil {
 			return err
@@ -236,6 +277,21 @@ func (w *worker) change(r *rand.Rand) error {
 	w.view[k] = v
 	w.did[k] = &v
 	return nil
+}
+
+func (w *worker) lockKey(k int64, mode heap.LockMode) error {
+	var snap mvcc.Snapshot
+	w.tx.Snapshot(&snap)
+	defer w.tx.Release(&snap)
+	tid, _, err := w.find(&snap, k)
+	if err != nil {
+		return err
+	}
+	res, err := w.hw.Lock(tid, mode, heap.NoWait, &w.buf)
+	if err == nil && res.Outcome != heap.OK {
+		w.t.Fatalf("lock of key %d: %+v", k, res)
+	}
+	return err
 }
 
 // verify compares the table with the prefixes of the ledger that may have survived, and starts it anew from there.

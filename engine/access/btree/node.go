@@ -119,11 +119,6 @@ func itemTID(it []byte) uint64 {
 	return uint64(binary.LittleEndian.Uint32(it)) | uint64(binary.LittleEndian.Uint16(it[4:]))<<32
 }
 
-func putTID(it []byte, v uint64) {
-	binary.LittleEndian.PutUint32(it, uint32(v))
-	binary.LittleEndian.PutUint16(it[4:], uint16(v>>32))
-}
-
 func (n node) key(i int) []byte {
 	it := n.item(i)
 	h := n.headSize()
