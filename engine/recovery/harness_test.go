@@ -71,10 +71,14 @@ func kv() *relation.Desc {
 
 // keyOf is the order of the keys' encodings; every seventh is long, so that small trees have several levels.
 func keyOf(k int64) []byte {
+	return appendKey(nil, k)
+}
+
+func appendKey(dst []byte, k int64) []byte {
 	if k%7 == 3 {
-		return binary.BigEndian.AppendUint64(append([]byte{2}, make([]byte, 1500)...), uint64(k)^1<<63)
+		return binary.BigEndian.AppendUint64(append(append(dst, 2), make([]byte, 1500)...), uint64(k)^1<<63)
 	}
-	return binary.BigEndian.AppendUint64([]byte{1}, uint64(k)^1<<63)
+	return binary.BigEndian.AppendUint64(append(dst, 1), uint64(k)^1<<63)
 }
 
 // sess is a session of the tests.

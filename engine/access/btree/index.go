@@ -169,7 +169,8 @@ func (ix *Index) readMeta(task *activity.Task) (base.BlockNumber, error) {
 }
 
 // descend finds the node of a level whose range has the target and gives it latched. stack, when not nil, gets the
-// blocks of the nodes above, root first.
+// blocks of the nodes above, root first. Latched exclusively it may be a node left of that one whose split a crash cut
+// short: what lies right of it must not be split before its parent knows of it, so finishSplit comes first.
 func (ix *Index) descend(task *activity.Task, t target, level int, exclusive bool, stack *[]base.BlockNumber) (buffer.Buffer, error) {
 	if stack != nil {
 		*stack = (*stack)[:0]
@@ -182,6 +183,8 @@ func (ix *Index) descend(task *activity.Task, t target, level int, exclusive boo
 		n := node{buf.Page()}
 		next := base.InvalidBlock
 		switch {
+		case held && n.flags()&flagIncomplete != 0:
+			return buf, nil // the caller completes the split before it goes on to the right half
 		case n.beyond(t):
 			next = n.right()
 		case n.level() == level:

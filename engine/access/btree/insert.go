@@ -410,7 +410,8 @@ func (w *Writer) tellParent(left buffer.Buffer, key []byte, tid uint64, right ba
 		b := w.stack[k-1]
 		w.stack = w.stack[:k-1]
 		buf, err = w.ix.pin(w.task, b, true)
-		for err == nil && (node{buf.Page()}).level() == level && (node{buf.Page()}).beyond(t) {
+		for err == nil && (node{buf.Page()}).level() == level && (node{buf.Page()}).flags()&flagIncomplete == 0 &&
+			(node{buf.Page()}).beyond(t) {
 			next := node{buf.Page()}.right()
 			buf.UnlockRelease()
 			buf, err = w.ix.pin(w.task, next, true)
@@ -419,7 +420,7 @@ func (w *Writer) tellParent(left buffer.Buffer, key []byte, tid uint64, right ba
 			err = w.ix.corrupt(b, "has a wrong level")
 			buf.UnlockRelease()
 		}
-	} else {
+	} else if err = w.finishRoot(level); err == nil {
 		buf, err = w.ix.descend(w.task, t, level, true, &w.stack)
 	}
 	if err == nil && (node{buf.Page()}).flags()&flagIncomplete != 0 {
@@ -446,4 +447,24 @@ func (w *Writer) tellParent(left buffer.Buffer, key []byte, tid uint64, right ba
 		return err
 	}
 	return w.put(buf, i+1, appendInner(nil, key, tid, right), left)
+}
+
+// finishRoot puts a root above one whose split a crash cut short, when a node of the level is needed. Nobody who has an
+// incomplete root latched waits for what lies right of it, so taking its latch from there is safe.
+func (w *Writer) finishRoot(level int) error {
+	root, err := w.ix.readMeta(w.task)
+	if err != nil {
+		return err
+	}
+	buf, err := w.ix.pin(w.task, root, true)
+	if err != nil {
+		return err
+	}
+	n := node{buf.Page()}
+	if n.level() >= level || n.flags()&flagRoot == 0 || n.flags()&flagIncomplete == 0 {
+		buf.UnlockRelease()
+		return nil
+	}
+	key, tid, _ := n.high()
+	return w.newRoot(buf, bytes.Clone(key), tid, n.right())
 }

@@ -1,0 +1,96 @@
+package recovery
+
+import (
+	"testing"
+
+	"manifold/engine/mvcc"
+	"manifold/engine/txn"
+	"manifold/engine/types"
+
+	"manifold/engine/access/btree"
+)
+
+func benchTable(b *testing.B, rows int64) *sess {
+	_, a, _ := newPair(b, 4096)
+	a.begin()
+	for k := range rows {
+		if _, err := a.insert(k*7, k, "some text of thirty bytes ......"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	a.commit()
+	a.c.Txns.RefreshHorizon()
+	return a
+}
+
+// BenchmarkPointSelect is begin, snapshot, one descent, one fetch, commit.
+func BenchmarkPointSelect(b *testing.B) {
+	const rows = 20000
+	s := benchTable(b, rows)
+	s.begin()
+	view := mvcc.View{}
+	var snap mvcc.Snapshot
+	key := keyOf(0)
+	i := int64(0)
+	b.ReportAllocs()
+	s.commit()
+	for b.Loop() {
+		i = (i + 7919) % rows
+		tx := s.proc.Begin()
+		tx.Snapshot(&snap)
+		view = mvcc.NewView(&snap, s.c.Txns, s.task)
+		key = appendKey(key[:0], i*7)
+		s.scan.Reset(btree.Range{Lo: key, Hi: key}, false, false)
+		tids, err := s.scan.Next()
+		if err != nil || len(tids) != 1 {
+			b.Fatal(len(tids), err)
+		}
+		f, err := s.tab.Fetch(&view, tids[0], &s.buf)
+		if err != nil || f.Row == nil || s.tab.Layout.Get(f.Row, 1).I != i {
+			b.Fatal(f, err)
+		}
+		tx.Release(&snap)
+		if _, err := tx.Commit(s.task, txn.LevelOn); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkHotUpdate is a transaction that updates one row, with its answer, on a log that does not sync.
+func BenchmarkHotUpdate(b *testing.B) {
+	const rows = 20000
+	s := benchTable(b, rows)
+	s.begin()
+	s.commit()
+	var snap mvcc.Snapshot
+	key := keyOf(0)
+	values := []types.Datum{types.Int(0), types.Int(0), types.Text("some text of thirty bytes ......")}
+	i := int64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		i = (i + 7919) % rows
+		tx := s.proc.Begin()
+		s.hw.Reset(s.tab, s.task, tx, txn.Wait{})
+		tx.Snapshot(&snap)
+		view := mvcc.NewView(&snap, s.c.Txns, s.task)
+		key = appendKey(key[:0], i*7)
+		s.scan.Reset(btree.Range{Lo: key, Hi: key}, false, false)
+		tids, err := s.scan.Next()
+		if err != nil || len(tids) != 1 {
+			b.Fatal(len(tids), err)
+		}
+		f, err := s.tab.Fetch(&view, tids[0], &s.buf)
+		if err != nil || f.Row == nil {
+			b.Fatal(err)
+		}
+		values[0].I, values[1].I = i*7, int64(b.N)
+		res, err := s.hw.Update(f.TID, values)
+		if err != nil || res.Outcome != 0 {
+			b.Fatal(res, err)
+		}
+		tx.Release(&snap)
+		if _, err := tx.Commit(s.task, txn.LevelOff); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
