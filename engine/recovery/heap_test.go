@@ -1,7 +1,6 @@
 package recovery
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 
@@ -197,8 +196,8 @@ func TestLostUpdates(t *testing.T) {
 			s := c.session(t, uint32(10+w), a.tab, a.ix)
 			for range each {
 				s.begin()
-				if err := s.increment(1); err != nil {
-					t.Error(err)
+				if res, err := s.add(1, 1, "abc"); err != nil || res.Outcome != heap.OK {
+					t.Error(res, err)
 					return
 				}
 				if err := s.tryCommit(0); err != nil {
@@ -213,44 +212,6 @@ func TestLostUpdates(t *testing.T) {
 		t.Fatalf("%d increments are left of %d", v, workers*each)
 	}
 	a.commit()
-}
-
-// increment reads the newest version under its lock and adds one.
-func (s *sess) increment(k int64) error {
-	var snap mvcc.Snapshot
-	s.tx.Snapshot(&snap)
-	defer s.tx.Release(&snap)
-	tid, r, err := s.find(&snap, k)
-	if err != nil {
-		return err
-	}
-	for r != nil {
-		var bytes []byte
-		res, err := s.hw.Lock(tid, heap.ForNoKeyUpdate, heap.Block, &bytes)
-		if err != nil {
-			return err
-		}
-		if res.Outcome == heap.Updated {
-			tid = res.CTID
-			continue
-		}
-		if res.Outcome != heap.OK {
-			return fmt.Errorf("lock: outcome %d", res.Outcome)
-		}
-		v := s.tab.Layout.Get(bytes, 1).I
-		res, err = s.hw.Update(tid, row(k, v+1, "abc"))
-		if err != nil {
-			return err
-		}
-		if res.Outcome != heap.OK {
-			return fmt.Errorf("update: outcome %d", res.Outcome)
-		}
-		if !res.HOT {
-			_, err = s.index(k, res.TID)
-		}
-		return err
-	}
-	return fmt.Errorf("row %d is gone", k)
 }
 
 func TestVacuumFreesAndTruncates(t *testing.T) {
