@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"manifold/engine/base"
@@ -102,6 +103,11 @@ func buildTable() *[tableSize]Entry {
 	t := new([tableSize]Entry)
 	byName := implementations()
 	for _, p := range procTable {
+		if e, ok := byName["sql:"+strconv.Itoa(int(p.oid))]; ok {
+			e.Name, e.Args = p.src, int(p.args)
+			t[p.oid] = e
+			continue
+		}
 		if e, ok := byName[p.src]; ok {
 			e.Name, e.Args = p.src, int(p.args)
 			t[p.oid] = e

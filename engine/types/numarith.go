@@ -455,7 +455,7 @@ func NumPower(base, exp Num) (Num, error) {
 		return Num{Scale: int32(clampScale(numMinSigDigits, base.Scale, exp.Scale))}, nil
 	}
 	if e, ok := exp.Int64(); ok && exp.MinScale() == 0 && e <= math.MaxInt32 && e >= math.MinInt32 {
-		return powerInt(base, int(e), exp.Scale)
+		return powerInt(base, int(e))
 	}
 	abs := base.Abs()
 	val := lnApprox(abs) * exp.Float() * 0.434294481903252
@@ -474,12 +474,12 @@ func NumPower(base, exp Num) (Num, error) {
 }
 
 // powerInt raises to an integer power.
-func powerInt(base Num, e int, expScale int32) (Num, error) {
+func powerInt(base Num, e int) (Num, error) {
 	f := float64(e) * lnApprox(base) / math.Ln10
 	if f > float64(numMaxWeightDigits) {
 		return Num{}, NumOverflow()
 	}
-	scale := clampScale(numMinSigDigits-int(math.Max(f, -2000)), base.Scale, expScale)
+	scale := clampScale(numMinSigDigits, base.Scale)
 	switch e {
 	case 0:
 		return Num{Small: 1}.rescaleUp(int32(scale)), nil

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const query = `select oid, prosrc, case when provariadic = 2276 then -1 else pronargs end
-	from pg_proc where prolang = 12 and prokind in ('f', 'w') and oid < 10000 order by oid`
+const query = `select oid, case when prolang = 14 then proname else prosrc end, case when provariadic = 2276 then -1 else pronargs end
+	from pg_proc where prolang in (12, 14) and pronamespace = 11 and prokind in ('f', 'w') and oid < 10000 order by oid`
 
 func main() {
 	if err := run(); err != nil {

@@ -1,0 +1,3 @@
+package builtins
+
+func registerFormat(r registry) {}
