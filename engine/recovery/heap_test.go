@@ -1,12 +1,18 @@
 package recovery
 
 import (
+	"cmp"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"manifold/engine/access/heap"
+	"manifold/engine/base"
+	"manifold/engine/checkpoint"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/txn"
 	"manifold/engine/vacuum"
 )
 
@@ -300,4 +306,77 @@ func (s *sess) allNow() map[int64]int64 {
 	s.tx.Snapshot(&snap)
 	defer s.tx.Release(&snap)
 	return s.all(&snap)
+}
+
+// TestDeadlock has two sessions update two rows in opposite order.
+func TestDeadlock(t *testing.T) {
+	_, a, b := newPair(t, 64)
+	a.begin()
+	for k := range int64(2) {
+		_, err := a.insert(k, 0, "")
+		a.must(err)
+	}
+	a.commit()
+	errs := make(chan error, 2)
+	first := make(chan struct{}, 2)
+	for i, s := range []*sess{a, b} {
+		go func() {
+			s.begin()
+			s.hw = s.tab.NewWriter(s.task, s.tx, txn.Wait{DeadlockTimeout: 5 * time.Millisecond})
+			_, err := s.set(int64(i), 1, "")
+			first <- struct{}{}
+			for len(first) < 2 {
+				runtime.Gosched()
+			}
+			if err == nil {
+				_, err = s.set(int64(1-i), 1, "")
+			}
+			if err != nil {
+				s.abort()
+			} else {
+				err = s.tryCommit(txn.LevelOn)
+			}
+			errs <- err
+		}()
+	}
+	e1, e2 := <-errs, <-errs
+	if (e1 == nil) == (e2 == nil) || pgerror.Code(cmp.Or(e1, e2)) != pgerror.TRDeadlockDetected {
+		t.Fatal(e1, e2)
+	}
+}
+
+// TestDropsAndCrash rolls back the making of a table, after a checkpoint that has half of it, and then crashes.
+func TestDropsAndCrash(t *testing.T) {
+	fs := newFS(t)
+	c := startOn(t, fs, 64)
+	if err := c.Store.CreateDatabase(base.DefaultTablespace, testDB); err != nil {
+		t.Fatal(err)
+	}
+	tab, ix := c.openKV()
+	s := c.session(t, 1, tab, ix)
+	s.begin()
+	s.tx.BeginSub("s")
+	s.must(heap.Create(s.hw, tab.Desc))
+	s.must(ix.Create(s.task, s.tx))
+	for k := range int64(300) {
+		_, err := s.insert(k, k, "some text")
+		s.must(err)
+	}
+	_, err := c.Check.Run(checkpoint.Request{})
+	s.must(err)
+	for k := range int64(300) {
+		_, err := s.insert(1000+k, k, "some text")
+		s.must(err)
+	}
+	s.tx.AbortSub()
+	s.abort()
+	fs = fs.Crash(4)
+	c = startOn(t, fs, 64)
+	tab, ix = c.openKV()
+	if ok, err := c.Store.Exists(tab.Desc.File, base.MainFork); err != nil || ok {
+		n, _ := tab.Blocks()
+		if n > 0 {
+			t.Fatal("rolled back table has pages", n, err)
+		}
+	}
 }

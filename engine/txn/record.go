@@ -31,14 +31,14 @@ func (t *Tx) buildEnd(b *wal.Builder, at time.Time, committed bool) {
 	}
 	n := 0
 	for i := range t.drops {
-		if t.drops[i].onCommit == committed && t.drops[i].file.Temp == 0 {
+		if t.drops[i].at(committed) && t.drops[i].file.Temp == 0 {
 			n++
 		}
 	}
 	binary.LittleEndian.PutUint32(buf[:], uint32(n))
 	b.Data(buf[:4])
 	for i := range t.drops {
-		if t.drops[i].onCommit == committed && t.drops[i].file.Temp == 0 {
+		if t.drops[i].at(committed) && t.drops[i].file.Temp == 0 {
 			putFile(buf[:], t.drops[i].file)
 			b.Data(buf[:])
 		}

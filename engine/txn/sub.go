@@ -51,7 +51,11 @@ func (t *Tx) AbortSub() {
 	for _, x := range gone {
 		m.abandon(x)
 	}
-	_ = t.doDrops(false, level)
+	for i := range t.drops { // the files go with the end of the whole transaction, whose record tells redo of them
+		if d := &t.drops[i]; d.level >= level {
+			d.level, d.onCommit = level-1, d.onAbort
+		}
+	}
 	for _, x := range gone {
 		t.unlockXID(x)
 	}
@@ -67,34 +71,30 @@ func (t *Tx) pop() {
 }
 
 // DropOnCommit has the files of a relation removed when the transaction commits.
-func (t *Tx) DropOnCommit(f base.RelFile) { t.addDrop(f, true) }
-
-// DropOnAbort has the files of a relation removed when the transaction, or the savepoint that made them, rolls back.
-func (t *Tx) DropOnAbort(f base.RelFile) { t.addDrop(f, false) }
-
-func (t *Tx) addDrop(f base.RelFile, onCommit bool) {
-	t.drops = append(t.drops, drop{file: f, onCommit: onCommit, level: int32(len(t.subs))})
+func (t *Tx) DropOnCommit(f base.RelFile) {
+	t.drops = append(t.drops, drop{file: f, onCommit: true, level: int32(len(t.subs))})
 }
 
-func (t *Tx) hasDrops(onCommit bool) bool {
+// DropOnAbort has the files of a relation removed when the transaction, or the savepoint that made them, rolls back.
+func (t *Tx) DropOnAbort(f base.RelFile) {
+	t.drops = append(t.drops, drop{file: f, onAbort: true, level: int32(len(t.subs))})
+}
+
+func (t *Tx) hasDrops(committed bool) bool {
 	for i := range t.drops {
-		if t.drops[i].onCommit == onCommit {
+		if t.drops[i].at(committed) {
 			return true
 		}
 	}
 	return false
 }
 
-// doDrops removes what the end of the transaction (or of the savepoint level) calls for and forgets the rest of it.
-func (t *Tx) doDrops(committed bool, level int32) error {
+// doDrops removes what the end of the transaction calls for.
+func (t *Tx) doDrops(committed bool) error {
 	var failed error
-	keep := t.drops[:0]
-	for _, d := range t.drops {
-		if d.level < level {
-			keep = append(keep, d)
-			continue
-		}
-		if d.onCommit != committed {
+	for i := range t.drops {
+		d := &t.drops[i]
+		if !d.at(committed) {
 			continue
 		}
 		t.p.m.pool.DropRelation(d.file)
@@ -102,6 +102,5 @@ func (t *Tx) doDrops(committed bool, level int32) error {
 			failed = err
 		}
 	}
-	t.drops = keep
 	return failed
 }

@@ -55,12 +55,14 @@ type sub struct {
 	command base.CommandID
 }
 
-// drop is a relation whose files go when the transaction ends one way.
+// drop is a relation whose files go when the transaction ends one way, or both.
 type drop struct {
-	file     base.RelFile
-	onCommit bool
-	level    int32
+	file              base.RelFile
+	onCommit, onAbort bool
+	level             int32 // of the savepoint that asked for it
 }
+
+func (d *drop) at(committed bool) bool { return committed && d.onCommit || !committed && d.onAbort }
 
 // Begin starts the transaction of a session. It allocates nothing and touches nothing shared.
 func (p *Proc) Begin() *Tx {
@@ -228,7 +230,7 @@ func (t *Tx) Commit(task *activity.Task, level Level) (base.LSN, error) {
 			return lsn, err
 		}
 	}
-	err = t.doDrops(true, 0)
+	err = t.doDrops(true)
 	t.finish(task, true, lsn)
 	return lsn, err
 }
@@ -278,14 +280,17 @@ func (t *Tx) Abort(task *activity.Task) {
 		b := m.Builder()
 		b.Begin(rmgr.Transaction, infoAbort, top)
 		t.buildEnd(b, time.Now(), false)
-		_, _ = m.log.Insert(b) // recovery takes a transaction without a record for aborted anyway
+		lsn, err := m.log.Insert(b) // recovery takes a transaction without a record for aborted anyway
 		m.Done(b)
+		if err == nil && t.hasDrops(false) {
+			_ = m.log.Flush(lsn) // or redo would miss the pages of files that are gone
+		}
 		for _, x := range t.ident.Subs {
 			m.abandon(x)
 		}
 		m.abandon(top)
 	}
-	_ = t.doDrops(false, 0)
+	_ = t.doDrops(false)
 	t.finish(task, false, 0)
 }
 

@@ -48,7 +48,7 @@ func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, x
 	}
 	buf.MarkDirty()
 	endVersion(t, xid, w.tx.Command(), tuple.LockUpdate|tuple.KeysUpdated, tid)
-	buf.Page().SetPruneXID(xid)
+	notePrunable(buf.Page(), xid)
 	return w.logDelete(buf, xid, tid.Offset, t, flags)
 }
 
@@ -125,8 +125,8 @@ func (w *Writer) changed(t tuple.Tuple, values []types.Datum) (keys, indexed boo
 // retry the latches had to be let go and everything is to be judged again.
 func (w *Writer) updateLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, keys, indexed bool) (Result, bool, error) {
 	p := buf.Page()
-	if p.HeapFreeSpace(MaxLines) < len(w.form) && p.PruneXID() != 0 {
-		if _, err := w.scan.prune(w.t, buf, w.t.s.txns.RefreshHorizon()); err != nil {
+	if p.HeapFreeSpace(MaxLines) < len(w.form) && w.t.prunableNow(p) {
+		if _, err := w.scan.prune(w.t, buf, w.t.s.txns.Horizon()); err != nil {
 			buf.UnlockRelease()
 			return Result{}, false, err
 		}
@@ -221,7 +221,7 @@ func (w *Writer) place(ob, nb buffer.Buffer, t tuple.Tuple, tid base.TID, xid ba
 		bits |= tuple.HotUpdated
 	}
 	endVersion(t, xid, w.tx.Command(), bits, to)
-	ob.Page().SetPruneXID(xid)
+	notePrunable(ob.Page(), xid)
 	err = w.logUpdate(ob, nb, xid, tid.Offset, off, t, flags)
 	return Result{TID: to, HOT: hot, KeyLock: keys, CTID: to}, err
 }

@@ -106,6 +106,22 @@ func (t *Table) prunable(p page.Page) bool {
 	return st == mvcc.Aborted || st == mvcc.Committed && l <= t.s.txns.Horizon()
 }
 
+// prunableNow is prunable with a horizon that is as new as it can be, if the last one does not do.
+func (t *Table) prunableNow(p page.Page) bool {
+	if p.PruneXID() == 0 || t.prunable(p) {
+		return p.PruneXID() != 0
+	}
+	t.s.txns.RefreshHorizon()
+	return t.prunable(p)
+}
+
+// notePrunable remembers the oldest transaction whose end will make pruning worthwhile.
+func notePrunable(p page.Page, x base.XID) {
+	if old := p.PruneXID(); old == 0 || x < old {
+		p.SetPruneXID(x)
+	}
+}
+
 // prune removes from a page, latched exclusively, what no snapshot at or behind h sees, and compacts it. It gives how
 // many rows went.
 func (pr *pruner) prune(t *Table, buf buffer.Buffer, h base.LSN) (removed int, err error) {
@@ -199,7 +215,9 @@ func (pr *pruner) count(fate mvcc.Removal, tup tuple.Tuple) {
 		pr.live++
 	default:
 		pr.dying++
-		pr.next = tup.Xmax()
+		if x := tup.Xmax(); pr.next == 0 || x < pr.next {
+			pr.next = x
+		}
 	}
 	pr.allVisible = false
 }

@@ -243,7 +243,7 @@ func redoHeap(c *rmgr.RedoContext, r *wal.Record) error {
 		t.SetMask(le.Uint32(r.Data[3:]))
 		t.SetCTID(base.TID{Block: b0.Tag.Block, Offset: off})
 		if r.Info == infoDelete {
-			p.SetPruneXID(r.XID)
+			notePrunable(p, r.XID)
 		}
 		return true
 	})
@@ -330,7 +330,7 @@ func redoUpdate(c *rmgr.RedoContext, r *wal.Record, flags uint8) error {
 		t.SetXmax(r.XID, base.CommandID(le.Uint32(d[9:])))
 		t.SetMask(le.Uint32(d[5:]))
 		t.SetCTID(tid)
-		p.SetPruneXID(r.XID)
+		notePrunable(p, r.XID)
 		if flags&flagCleared != 0 {
 			p.SetFlags(p.Flags() &^ page.FlagAllVisible)
 		}

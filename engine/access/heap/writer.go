@@ -25,6 +25,8 @@ type Writer struct {
 	form   []byte // the row being written
 	ends   []int  // of the rows of a MultiInsert in form
 	scan   pruner
+	snap   mvcc.Snapshot // of judge: only whose transaction it is
+	view   mvcc.View
 }
 
 // NewWriter makes a writer; wait holds the session's lock timeouts.
@@ -142,8 +144,10 @@ func (w *Writer) insertSome(xid base.XID, first int, tids []base.TID) (int, erro
 // judge decides under the exclusive latch whether the version t at tid may be changed or locked with mode. OK may leave
 // a live, compatible holder in xmax: see vacateXmax.
 func (w *Writer) judge(t tuple.Tuple, tid base.TID, mode LockMode) (Result, base.XID) {
-	v := mvcc.NewView(&mvcc.Snapshot{Own: w.tx.Identity()}, w.t.s.txns, w.task)
 	own := w.tx.Identity()
+	w.snap.Own = own
+	w.view = mvcc.NewView(&w.snap, w.t.s.txns, w.task)
+	v := &w.view
 	mask := t.Mask()
 	cmd := w.tx.PeekCommand()
 	if mask&tuple.XminCommitted == 0 {
@@ -158,7 +162,7 @@ func (w *Writer) judge(t tuple.Tuple, tid base.TID, mode LockMode) (Result, base
 	}
 	x := t.Xmax()
 	if x != 0 && mask&tuple.XmaxInvalid == 0 {
-		if res, holder := w.judgeXmax(&v, t, tid, mask, mode); res.Outcome != OK {
+		if res, holder := w.judgeXmax(v, t, tid, mask, mode); res.Outcome != OK {
 			return res, holder
 		}
 	}
