@@ -496,7 +496,8 @@ func (a *extremeAgg) Add(_ *Context, groups []uint32, sel []int32, n int, args [
 			} else {
 				cur.I = a.v[g]
 			}
-			if c := a.cmp(&d, &cur); c == 0 || c > 0 != a.max {
+			c := a.cmp(&d, &cur) // of equal values the later stays, except of blank-padded ones
+			if c == 0 && a.typ == types.OIDBPChar || c != 0 && c > 0 != a.max {
 				return nil
 			}
 		}
