@@ -217,3 +217,6 @@ func (ix *Index) Contains(task *activity.Task, key []byte, tid base.TID) (bool, 
 	i := n.search(t)
 	return i < n.count() && n.tid(i) == t.tid && bytes.Equal(n.key(i), key), nil
 }
+
+// SetTask hands the scan to the task that goes on with it.
+func (s *Scan) SetTask(task *activity.Task) { s.task = task }

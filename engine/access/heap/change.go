@@ -3,6 +3,7 @@ package heap
 import (
 	"manifold/engine/base"
 	"manifold/engine/buffer"
+	"manifold/engine/pgerror"
 	"manifold/engine/tuple"
 	"manifold/engine/types"
 )
@@ -50,6 +51,23 @@ func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, x
 	endVersion(t, xid, w.tx.Command(), tuple.LockUpdate|tuple.KeysUpdated, tid)
 	notePrunable(buf.Page(), xid)
 	return w.logDelete(buf, xid, tid.Offset, t, flags)
+}
+
+// Undo ends a row that the running command itself inserted, since a unique index refused it (ON CONFLICT).
+func (w *Writer) Undo(tid base.TID) error {
+	xid, err := w.tx.XID(w.task)
+	if err != nil {
+		return err
+	}
+	buf, t, err := w.latch(tid)
+	if err != nil {
+		return err
+	}
+	defer buf.UnlockRelease()
+	if !w.tx.Identity().Has(t.Xmin()) {
+		return pgerror.Newf(pgerror.InternalError, "tuple %s of relation \"%s\" is not this transaction's", tid, w.t.Desc.Name)
+	}
+	return w.deleteLatched(buf, t, tid, xid)
 }
 
 // endVersion writes the end of a version: who, with which bits, and where the next one is.
