@@ -254,4 +254,3 @@ func (w *Writer) removeSlots(buf buffer.Buffer) error {
 	b.Block(0, buf.Tag(), buf.Page(), 0)
 	return w.ix.insertLog(b, buf)
 }
-
