@@ -5,9 +5,11 @@ import (
 
 	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
+	"manifold/engine/base"
 	"manifold/engine/mvcc"
 	"manifold/engine/txn"
 	"manifold/engine/types"
+	"manifold/engine/vector"
 )
 
 func benchTable(b *testing.B, rows int64) *sess {
@@ -109,4 +111,46 @@ func BenchmarkHotUpdate(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(cold)/float64(n), "cold/op")
+}
+
+// BenchmarkScan reads a table of one page run after another into vectors; the time is per row.
+func BenchmarkScan(b *testing.B) {
+	const rows = 100000
+	_, a, _ := newPair(b, 4096)
+	a.begin()
+	tids := make([]base.TID, 1000)
+	batch := make([][]types.Datum, 1000)
+	for k := int64(0); k < rows; k += 1000 {
+		for i := range batch {
+			batch[i] = row(k+int64(i), 1, "some text of thirty bytes ......")
+		}
+		if err := a.hw.MultiInsert(batch, tids); err != nil {
+			b.Fatal(err)
+		}
+	}
+	a.commit()
+	a.begin()
+	defer a.commit()
+	a.c.Txns.RefreshHorizon()
+	var snap mvcc.Snapshot
+	a.tx.Snapshot(&snap)
+	defer a.tx.Release(&snap)
+	s := &heap.Scan{}
+	var vb vector.Batch
+	b.ReportAllocs()
+	n := rows
+	for b.Loop() {
+		if n == rows {
+			if err := s.Reset(a.tab, mvcc.NewView(&snap, a.c.Txns, a.task)); err != nil {
+				b.Fatal(err)
+			}
+			n = 0
+		}
+		k, err := s.Next(vector.BatchSize, &vb, []int{0, 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += k
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/vector.BatchSize, "ns/row")
 }

@@ -134,3 +134,56 @@ func TestTransfers(t *testing.T) {
 		t.Error(e)
 	}
 }
+
+// TestUniqueRace has sessions insert the same keys; of each, one wins, whatever rolls back meanwhile.
+func TestUniqueRace(t *testing.T) {
+	c, a, _ := newPair(t, 128)
+	const keys, workers = 400, 4
+	var won [keys]atomic.Int32
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			s := c.session(t, uint32(60+w), a.tab, a.ix)
+			r := rand.New(rand.NewPCG(uint64(w), 9))
+			for k := range int64(keys) {
+				s.begin()
+				tid, err := s.hw.Insert(row(k, int64(w), ""))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				cf, err := s.index(k, tid)
+				for err == nil && cf.Wait != 0 {
+					if err = c.Txns.WaitFor(s.task, s.proc, cf.Wait, txn.Wait{}); err == nil {
+						cf, err = s.index(k, tid)
+					}
+				}
+				switch {
+				case err != nil:
+					t.Error(err)
+					s.abort()
+				case cf.Found || r.IntN(4) == 0 && w > 0:
+					s.abort()
+				default:
+					if err := s.tryCommit(txn.LevelOff); err != nil {
+						t.Error(err)
+					}
+					won[k].Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	a.begin()
+	got := a.allNow() // fails when a key is there twice
+	for k := range won {
+		_, there := got[int64(k)]
+		if n := won[k].Load(); n > 1 || there != (n == 1) {
+			t.Errorf("key %d: inserted %d times, there %v", k, n, there)
+		}
+		if v, ok := a.get(int64(k)); ok != there || v != got[int64(k)] {
+			t.Errorf("key %d by index: %d %v", k, v, ok)
+		}
+	}
+	a.commit()
+}
