@@ -92,6 +92,7 @@ func registerDates(r registry) {
 	registerZones(r)
 	registerFields(r)
 	registerMake(r)
+	registerOverlaps(r)
 	r.add(overlaps(func(a, b *types.Datum) bool { return a.I < b.I }), "overlaps_timestamp", "overlaps_time")
 	tz := types.CompareFunc(types.OIDTimeTZ)
 	r.add(overlaps(func(a, b *types.Datum) bool { return tz(a, b) < 0 }), "overlaps_timetz")

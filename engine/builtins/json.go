@@ -151,7 +151,9 @@ func registerJSON(r registry) {
 			return d.wrap(c, toJSON(nil, c.argType(0), a[0], c.Env))
 		}, "to_"+d.name)
 	}
-	r.add(func(c *Context, a []types.Datum) (types.Datum, error) { return c.bytes(toJSON(nil, c.argType(0), a[0], c.Env)), nil },
+	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
+		return c.bytes(toJSON(nil, c.argType(0), a[0], c.Env)), nil
+	},
 		"row_to_json", "array_to_json")
 	registerJSONB(r)
 }
