@@ -130,7 +130,7 @@ func TestTransfers(t *testing.T) {
 	wg.Wait()
 	stop.Store(true)
 	background.Wait()
-	for _, e := range a.ix.Check(a.task, nil) {
+	for _, e := range append(a.ix.Check(a.task, nil), a.tab.Check(a.task)...) {
 		t.Error(e)
 	}
 }

@@ -340,7 +340,8 @@ func (l *ledger) explain(t *testing.T, got map[int64]int64) {
 
 func (l *ledger) verifyIndex(t *testing.T, seed uint64, s *sess) {
 	t.Helper()
-	for _, e := range s.ix.Check(s.task, nil) {
+	s.c.Txns.RefreshHorizon()
+	for _, e := range append(s.ix.Check(s.task, nil), s.tab.Check(s.task)...) {
 		t.Errorf("seed %d: %v", seed, e)
 	}
 	for k := range int64(crashKeys * crashSessions) {
