@@ -93,6 +93,7 @@ func registerDates(r registry) {
 	registerFields(r)
 	registerMake(r)
 	registerOverlaps(r)
+	registerInRange(r)
 	r.add(overlaps(func(a, b *types.Datum) bool { return a.I < b.I }), "overlaps_timestamp", "overlaps_time")
 	tz := types.CompareFunc(types.OIDTimeTZ)
 	r.add(overlaps(func(a, b *types.Datum) bool { return tz(a, b) < 0 }), "overlaps_timetz")

@@ -21,7 +21,12 @@ const regexTimeout = 10 * time.Second
 
 type regexKey struct{ pattern, flags string }
 
-type regexCache struct{ m map[regexKey]*regex }
+// regexCache holds compiled expressions; last is the one used last, so that a constant pattern costs no look-up.
+type regexCache struct {
+	m       map[regexKey]*regex
+	lastKey regexKey
+	last    *regex
+}
 
 // regex is a compiled advanced regular expression: by RE2's automata, or by backtracking when it has back references or
 // looks around.
@@ -70,8 +75,7 @@ func parseRegexFlags(flags string) (regexFlags, error) {
 
 // regex gives the compiled form of a pattern, from the cache when it is there.
 func (c *Context) regex(pattern, flags string) (*regex, error) {
-	key := regexKey{pattern, flags}
-	if r, ok := c.regexes.m[key]; ok {
+	if r, ok := c.regexes.m[regexKey{pattern, flags}]; ok {
 		return r, nil
 	}
 	f, err := parseRegexFlags(flags)
@@ -85,8 +89,22 @@ func (c *Context) regex(pattern, flags string) (*regex, error) {
 	if c.regexes.m == nil || len(c.regexes.m) >= regexCacheSize {
 		c.regexes.m = make(map[regexKey]*regex, regexCacheSize)
 	}
-	c.regexes.m[regexKey{strings.Clone(pattern), strings.Clone(flags)}] = r
+	key := regexKey{strings.Clone(pattern), strings.Clone(flags)}
+	c.regexes.m[key] = r
+	c.regexes.lastKey, c.regexes.last = key, r
 	return r, nil
+}
+
+// regexBytes is regex for a pattern still in its column; it allocates nothing when the pattern is the last one.
+func (c *Context) regexBytes(pattern []byte, flags string) (*regex, error) {
+	if l := &c.regexes; l.last != nil && l.lastKey.pattern == string(pattern) && l.lastKey.flags == flags {
+		return l.last, nil
+	}
+	r, err := c.regex(string(pattern), flags)
+	if err == nil {
+		c.regexes.lastKey, c.regexes.last = regexKey{string(pattern), strings.Clone(flags)}, r
+	}
+	return r, err
 }
 
 func regexError(what string) error {
@@ -397,11 +415,11 @@ func (t *regexTranslator) bracketEscape() error {
 	return t.escape()
 }
 
-func (r *regex) match(s string) (bool, error) {
+func (r *regex) match(s []byte) (bool, error) {
 	if r.re != nil {
-		return r.re.MatchString(s), nil
+		return r.re.Match(s), nil
 	}
-	ok, err := r.back.MatchString(s)
+	ok, err := r.back.MatchString(string(s))
 	if err != nil {
 		return false, regexError("regular expression is too complex")
 	}

@@ -11,11 +11,11 @@ import (
 func registerRegex(r registry) {
 	enter := func(flags string, want bool, names ...string) {
 		scalar := func(c *Context, a []types.Datum) (types.Datum, error) {
-			re, err := c.regex(str(a[1]), flags)
+			re, err := c.regexBytes(a[1].B, flags)
 			if err != nil {
 				return types.Null, err
 			}
-			ok, err := re.match(str(a[0]))
+			ok, err := re.match(a[0].B)
 			return types.Bool(ok == want), err
 		}
 		kernel := func(c *Context, sel []int32, n int, args []*vector.Vector, out *vector.Vector) error {
@@ -50,7 +50,7 @@ func registerRegex(r registry) {
 		if err != nil {
 			return types.Null, err
 		}
-		ok, err := re.match(str(a[0]))
+		ok, err := re.match(a[0].B)
 		return types.Bool(ok), err
 	}, "regexp_like", "regexp_like_no_flags")
 	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
