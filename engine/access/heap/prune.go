@@ -82,11 +82,21 @@ func (pl *prunePlan) apply(p page.Page) bool {
 	return true
 }
 
+// rowKind says what a line pointer has.
+type rowKind uint8
+
+const (
+	noRow rowKind = iota
+	rootRow
+	heapOnlyRow
+)
+
 // pruner decides what can go from a page. It is reused.
 type pruner struct {
 	plan  prunePlan
 	fate  [MaxLines + 1]mvcc.Removal
-	seen  [MaxLines + 1]bool // reached by a chain
+	kind  [MaxLines + 1]rowKind
+	seen  [MaxLines + 1]bool // reached by a chain that is followed
 	chain []base.OffsetNumber
 	data  []byte
 
@@ -160,8 +170,10 @@ func (pr *pruner) decide(t *Table, p page.Page, h base.LSN) (removed int) {
 	pr.plan.reset()
 	pr.live, pr.dying, pr.allVisible, pr.next, pr.hinted = 0, 0, true, 0, false
 	n := min(p.Lines(), MaxLines)
+	orphans := 0 // heap-only versions that are dead
 	for i := 1; i <= n; i++ {
 		pr.seen[i] = false
+		pr.kind[i] = noRow
 		tup := tuple.Tuple(p.Item(base.OffsetNumber(i)))
 		if len(tup) < tuple.HeaderSize {
 			continue
@@ -172,29 +184,40 @@ func (pr *pruner) decide(t *Table, p page.Page, h base.LSN) (removed int) {
 			tup.OrMask(hints)
 			pr.hinted = true
 		}
+		pr.kind[i] = rootRow
+		if tup.Mask()&tuple.HeapOnly != 0 {
+			pr.kind[i] = heapOnlyRow
+		}
 		pr.count(fate, tup)
 		if fate == mvcc.Remove {
 			removed++
+			if pr.kind[i] == heapOnlyRow {
+				orphans++
+			}
 		}
 	}
 	for i := 1; i <= n; i++ {
 		off := base.OffsetNumber(i)
-		switch l := p.Line(off); l.State() {
-		case page.LineNormal:
-			tup := tuple.Tuple(p.Item(off))
-			if len(tup) >= tuple.HeaderSize && tup.Mask()&tuple.HeapOnly == 0 {
+		switch pr.kind[i] {
+		case rootRow: // a chain whose first version stays, stays
+			if pr.fate[i] == mvcc.Remove {
 				pr.follow(p, off, off, n)
 			}
+			continue
+		case heapOnlyRow:
+			continue
+		}
+		switch l := p.Line(off); l.State() {
 		case page.LineRedirect:
-			pr.follow(p, off, l.Redirect(), n)
+			if to := l.Redirect(); int(to) > n || pr.kind[to] != heapOnlyRow || pr.fate[to] == mvcc.Remove {
+				pr.follow(p, off, to, n)
+			}
 		case page.LineDead:
 			pr.allVisible = false // an index entry still leads here
 		}
 	}
-	for i := 1; i <= n; i++ {
-		off := base.OffsetNumber(i)
-		tup := tuple.Tuple(p.Item(off))
-		if len(tup) >= tuple.HeaderSize && tup.Mask()&tuple.HeapOnly != 0 && !pr.seen[i] && pr.fate[i] == mvcc.Remove {
+	for i := 1; i <= n && orphans > 0; i++ {
+		if pr.kind[i] == heapOnlyRow && !pr.seen[i] && pr.fate[i] == mvcc.Remove {
 			pr.plan.unused = append(pr.plan.unused, uint16(i)) // a version whose update rolled back
 		}
 	}
