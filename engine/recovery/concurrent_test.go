@@ -1,12 +1,14 @@
 package recovery
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
 	"manifold/engine/checkpoint"
 	"manifold/engine/mvcc"
@@ -36,7 +38,10 @@ func (s *sess) add(k, delta int64, text string) (heap.Result, error) {
 		v := s.tab.Layout.Get(bytes, 1).I
 		res, err = s.hw.Update(tid, row(k, v+delta, text))
 		if err == nil && res.Outcome == heap.OK && !res.HOT {
-			_, err = s.index(k, res.TID)
+			var cf btree.Conflict
+			if cf, err = s.index(k, res.TID); err == nil && cf.Found {
+				err = fmt.Errorf("new version of key %d at %s in the way of %+v", k, res.TID, cf)
+			}
 		}
 		if err == nil {
 			err = s.tx.NextCommand()

@@ -59,13 +59,24 @@ func (l *Layout) DecodeColumn(v *vector.Vector, lane int, rows []Tuple, attr int
 
 // decodeNulls marks the null lanes and tells whether all rows store the same number of attributes, attr among them.
 func (l *Layout) decodeNulls(v *vector.Vector, lane int, rows []Tuple, attr int) bool {
+	if len(rows) == 0 {
+		return true
+	}
+	natts := rows[0].Natts()
+	if attr < natts {
+		same, nulls := true, uint32(0)
+		for _, t := range rows {
+			h := t[MaskOffset:HeaderSize]
+			same = same && int(binary.LittleEndian.Uint16(h[HeaderSize-MaskOffset-2:])) == natts
+			nulls |= t.Mask()
+		}
+		if same && nulls&HasNulls == 0 {
+			return true
+		}
+	}
 	uniform := true
-	natts := 0
 	for i, t := range rows {
 		n := t.Natts()
-		if i == 0 {
-			natts = n
-		}
 		uniform = uniform && n == natts && attr < n
 		if attr >= n {
 			if l.cols[attr].missing.Null {

@@ -165,8 +165,10 @@ func (pr *pruner) log(t *Table, buf buffer.Buffer) error {
 	return t.finishLog(b, buf)
 }
 
-// decide fills the plan and the counts.
+// decide fills the plan and the counts. Hints on the page may stem from a newer horizon than h. It is read again under
+// the exclusive latch, so that it is at least theirs: judged by an older one, a version could go whose predecessor stays.
 func (pr *pruner) decide(t *Table, p page.Page, h base.LSN) (removed int) {
+	h = max(h, t.s.txns.Horizon())
 	pr.plan.reset()
 	pr.live, pr.dying, pr.allVisible, pr.next, pr.hinted = 0, 0, true, 0, false
 	n := min(p.Lines(), MaxLines)
