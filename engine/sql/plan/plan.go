@@ -64,8 +64,9 @@ type SubPlan struct {
 	Root   Node
 	Init   bool // runs at most once a statement; its value goes to executor parameter Output
 	Output int
-	Name   string // as EXPLAIN shows it
-	Hashed bool   // ANY whose test is equality of hashable values: the rows are hashed once
+	Kind   query.SubLinkKind // what the rows stand for
+	Name   string            // as EXPLAIN shows it
+	Hashed bool              // ANY whose test is equality of hashable values: the rows are hashed once
 }
 
 // CTE is a WITH query that is computed once and read by CTEScans.
@@ -198,6 +199,7 @@ type FunctionScan struct {
 	Funcs   []query.Expr
 	Widths  []int // columns of each
 	Ordinal bool
+	Natural []base.OID // types of the natural columns without the ordinal; needed where a width is not one
 }
 
 // CTEScan reads the rows of Statement.CTEs[Index].

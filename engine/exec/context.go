@@ -1,0 +1,79 @@
+package exec
+
+import (
+	"time"
+
+	"manifold/engine/access/heap"
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/exec/eval"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/txn"
+	"manifold/engine/types"
+)
+
+// Context is one execution: what its caller hands in, and what the operators share.
+type Context struct {
+	Task      *activity.Task
+	Tx        *txn.Tx
+	Snapshot  *mvcc.Snapshot
+	Wait      txn.Wait
+	WorkMem   int64 // bytes
+	Eval      *eval.Env
+	Reporter  Reporter
+	Repeat    bool // REPEATABLE READ or SERIALIZABLE: a row changed by others since the snapshot is an error
+	Cursors   Cursors
+	TempDir   TempFiles
+	Processed int64 // rows inserted, updated or deleted by the statement's own Modify
+
+	recheck map[int]recheckRow // by RTE: the rows a re-check runs over; nil outside one
+	view    mvcc.View
+}
+
+// Reporter takes what an execution has to say beside its rows.
+type Reporter interface{ Notice(n *pgerror.Error) }
+
+// Cursors finds the row a cursor stands on, for WHERE CURRENT OF.
+type Cursors interface {
+	CurrentRow(cursor string, table base.OID) (base.TID, bool, error)
+}
+
+// recheckRow is the row of one relation that a re-check sees instead of scanning.
+type recheckRow struct {
+	tid  base.TID
+	null bool // the null-extended side of an outer join
+}
+
+// Tables opens relations for the operators. Implementations cache by descriptor.
+type Tables interface {
+	Store() *heap.Store
+}
+
+// Instrument is what EXPLAIN ANALYZE learns of one plan node.
+type Instrument struct {
+	Startup                     time.Duration
+	Total                       time.Duration
+	Rows                        float64
+	Loops                       float64
+	Filtered                    float64
+	Hit, Read, Dirtied, Written int64
+	SortMethod                  string
+	SortSpace                   int64 // kB
+	SortDisk                    bool
+	HashBatches                 int
+	HashMemory                  int64
+}
+
+func errSerialize(what string) error {
+	return pgerror.Newf(pgerror.TRSerializationFailure, "could not serialize access due to concurrent %s", what)
+}
+
+// cloneRow copies datums into memory of their own.
+func cloneRow(row []types.Datum) []types.Datum {
+	out := make([]types.Datum, len(row))
+	for i := range row {
+		out[i] = row[i].Clone()
+	}
+	return out
+}

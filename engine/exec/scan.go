@@ -1,0 +1,146 @@
+package exec
+
+import (
+	"manifold/engine/access/heap"
+	"manifold/engine/base"
+	"manifold/engine/sql/plan"
+	"manifold/engine/types"
+	"manifold/engine/vector"
+)
+
+// rowSource is what the scans of a relation share: which columns are read, and how a re-check replaces them.
+type rowSource struct {
+	*emitter
+	table  *heap.Table
+	rte    int
+	attrs  []int
+	cols   []int // as heap wants them; a whole row reads all its columns behind the others
+	batch  vector.Batch
+	whole  int // position of the whole row in attrs, -1 for none
+	live   []int
+	record []byte
+	values []types.Field
+	buf    []byte
+	once   bool // a re-check's one row has been given
+	tid    base.TID
+}
+
+func (in *Instance) rowSource(s *plan.Scan) (*rowSource, error) {
+	e, err := in.emitter(&s.Base)
+	if err != nil {
+		return nil, err
+	}
+	r := &rowSource{emitter: e, table: in.b.Table(s.Rel), rte: s.RTE, attrs: s.Attrs, whole: -1}
+	for i, a := range s.Attrs {
+		switch {
+		case a > 0:
+			r.cols = append(r.cols, a-1)
+		case a == 0:
+			r.whole = i
+			r.cols = append(r.cols, heap.ColCTID) // a place holder, replaced by the record
+		default:
+			r.cols = append(r.cols, a)
+		}
+	}
+	if r.whole >= 0 {
+		for i := range s.Rel.Columns {
+			if c := &s.Rel.Columns[i]; !c.Dropped {
+				r.live = append(r.live, i)
+				r.cols = append(r.cols, i)
+				r.values = append(r.values, types.Field{Type: c.Type, Typmod: c.Typmod})
+			}
+		}
+	}
+	r.batch.Cols = make([]vector.Vector, len(r.cols))
+	return r, nil
+}
+
+// finish builds the whole-row column of a batch that the heap filled.
+func (r *rowSource) finish() {
+	if r.whole < 0 {
+		return
+	}
+	v := &r.batch.Cols[r.whole]
+	v.Reset(true, r.batch.N)
+	base := len(r.attrs)
+	for i := range r.batch.N {
+		for k := range r.values {
+			r.values[k].Value = r.batch.Cols[base+k].Get(i)
+		}
+		r.record = types.AppendRecord(r.record[:0], r.values)
+		v.SetBytes(i, r.record)
+	}
+}
+
+// rechecked tells whether this scan is replaced by one row of a re-check.
+func (r *rowSource) rechecked(x *Context) bool {
+	if x.recheck == nil {
+		return false
+	}
+	_, ok := x.recheck[r.rte]
+	return ok
+}
+
+// recheckRow gives the one row of a re-check, by its address, whoever sees it.
+func (r *rowSource) recheckRow(x *Context) (*vector.Batch, error) {
+	if r.once {
+		return nil, nil
+	}
+	r.once = true
+	row := x.recheck[r.rte]
+	if row.null {
+		return nil, nil
+	}
+	var at [1]base.TID
+	var from [1]int32
+	view := x.view
+	snap := *view.Snap
+	snap.Any = true
+	view.Snap = &snap
+	n, err := r.table.FetchBatch(&view, []base.TID{row.tid}, &r.batch, r.cols, from[:], at[:])
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	r.batch.Sel = nil
+	r.finish()
+	return &r.batch, nil
+}
+
+// seqScan reads a table page by page.
+type seqScan struct {
+	*rowSource
+	scan heap.Scan
+}
+
+func (in *Instance) seqScan(p *plan.SeqScan) (operator, error) {
+	r, err := in.rowSource(&p.Scan)
+	return &seqScan{rowSource: r}, err
+}
+
+func (s *seqScan) open(x *Context) error {
+	s.reset()
+	s.once = false
+	if s.rechecked(x) {
+		return nil
+	}
+	return s.scan.Reset(s.table, x.view)
+}
+
+func (s *seqScan) next(x *Context, want int) (*vector.Batch, error) {
+	if s.rechecked(x) {
+		return s.pull(x, want, func(x *Context, _ int) (*vector.Batch, error) { return s.recheckRow(x) })
+	}
+	return s.pull(x, want, s.read)
+}
+
+func (s *seqScan) read(_ *Context, want int) (*vector.Batch, error) {
+	n, err := s.scan.Next(want, &s.batch, s.cols)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	s.batch.N, s.batch.Sel = n, nil
+	s.finish()
+	return &s.batch, nil
+}
+
+func (s *seqScan) close() {}

@@ -1,0 +1,285 @@
+package exec
+
+import (
+	"manifold/engine/access/btree"
+	"manifold/engine/access/heap"
+	"manifold/engine/base"
+	"manifold/engine/exec/eval"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/relation"
+	"manifold/engine/sql/plan"
+	"manifold/engine/sql/query"
+	"manifold/engine/types"
+	"manifold/engine/vector"
+)
+
+// Target is a table that rows are written to: it keeps constraints, computes generated columns and keeps the indexes. The
+// executor's Modify and COPY share it.
+type Target struct {
+	Table *heap.Table
+
+	rel     *relation.Desc
+	indexes []*targetIndex
+	checks  []targetCheck
+	gens    []targetGen
+	writer  heap.Writer
+	prober  heap.Prober
+	snap    mvcc.Snapshot
+	view    mvcc.View
+	frame   eval.Frame
+	row     vector.Batch
+	varying []bool
+	tids    []base.TID
+}
+
+type targetIndex struct {
+	desc   *relation.Index
+	keys   *rowKeys
+	tree   *btree.Index
+	writer btree.Writer
+}
+
+type targetCheck struct {
+	name string
+	node eval.Node
+}
+
+type targetGen struct {
+	attr int
+	node eval.Node
+}
+
+// NewTarget prepares a table for writing. generated gives the expressions of stored generated columns over the row.
+func (b *Builder) NewTarget(rel *relation.Desc, generated []plan.Generated) (*Target, error) {
+	c := &eval.Compiler{Lookup: b.Lookup, Name: b.Name, Fixed: b.Fixed}
+	t := &Target{Table: b.Table(rel), rel: rel, row: vector.Batch{Cols: make([]vector.Vector, len(rel.Columns))}}
+	for i := range rel.Columns {
+		t.varying = append(t.varying, !rel.Columns[i].Fixed())
+	}
+	for _, ix := range rel.Indexes {
+		if !ix.Ready {
+			continue
+		}
+		k, err := b.rowKeys(c, rel, ix)
+		if err != nil {
+			return nil, err
+		}
+		t.indexes = append(t.indexes, &targetIndex{desc: ix, keys: k, tree: b.Index(ix, rel.Logged())})
+	}
+	for _, ck := range rel.Checks {
+		e, err := rowExpr(ck.Expr)
+		if err != nil {
+			return nil, err
+		}
+		n, err := c.Compile(e)
+		if err != nil {
+			return nil, err
+		}
+		t.checks = append(t.checks, targetCheck{ck.Name, n})
+	}
+	for _, g := range generated {
+		n, err := c.Compile(g.Expr)
+		if err != nil {
+			return nil, err
+		}
+		t.gens = append(t.gens, targetGen{g.Attr, n})
+	}
+	return t, nil
+}
+
+// Reset turns the target to an execution.
+func (t *Target) Reset(x *Context) {
+	t.writer.Reset(t.Table, x.Task, x.Tx, x.Wait)
+	t.snap = *x.Snapshot
+	t.view = mvcc.NewView(&t.snap, x.Tx.Manager(), x.Task)
+	t.prober = heap.Prober{Table: t.Table, View: &t.view}
+	for _, ix := range t.indexes {
+		ix.writer.Reset(ix.tree, x.Task)
+	}
+}
+
+// fillRow puts values into the one-row batch that expressions over the row read.
+func (t *Target) fillRow(values []types.Datum) {
+	t.row.N = 1
+	for i := range values {
+		t.row.Cols[i].Reset(t.varying[i], 1)
+		t.row.Cols[i].Set(0, values[i])
+	}
+}
+
+// Check computes generated columns and tests NOT NULL and CHECK constraints.
+func (t *Target) Check(x *Context, values []types.Datum) error {
+	if len(t.gens) > 0 || len(t.checks) > 0 {
+		t.fillRow(values)
+		t.frame.Env, t.frame.Outer = x.Eval, &t.row
+		for _, g := range t.gens {
+			v, err := g.node.Eval(&t.frame, nil, 1)
+			if err != nil {
+				return err
+			}
+			values[g.attr-1] = v.Get(0).Clone()
+		}
+		if len(t.gens) > 0 {
+			t.fillRow(values)
+		}
+	}
+	for i := range values {
+		c := &t.rel.Columns[i]
+		if values[i].Null && c.NotNull && !c.Dropped {
+			return pgerror.Newf(pgerror.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.Name, t.rel.Name).
+				WithDetail("Failing row contains %s.", t.describe(x, values)).WithTable(t.rel.Schema, t.rel.Name).WithColumn(c.Name)
+		}
+	}
+	for _, ck := range t.checks {
+		v, err := ck.node.Eval(&t.frame, nil, 1)
+		if err != nil {
+			return err
+		}
+		if d := v.Get(0); !d.Null && d.I == 0 {
+			return pgerror.Newf(pgerror.CheckViolation, "new row for relation \"%s\" violates check constraint \"%s\"", t.rel.Name, ck.name).
+				WithDetail("Failing row contains %s.", t.describe(x, values)).WithTable(t.rel.Schema, t.rel.Name).WithConstraint(ck.name)
+		}
+	}
+	return nil
+}
+
+// describe prints a row for an error: values as text, at most 64 bytes each.
+func (t *Target) describe(x *Context, values []types.Datum) string {
+	out := []byte{'('}
+	first := true
+	for i, d := range values {
+		c := &t.rel.Columns[i]
+		if c.Dropped {
+			continue
+		}
+		if !first {
+			out = append(out, ", "...)
+		}
+		first = false
+		if d.Null {
+			out = append(out, "null"...)
+			continue
+		}
+		text := types.AppendText(nil, c.Type, d, x.Eval.Ctx.Env)
+		if len(text) > 64 {
+			cut := 64
+			for cut > 0 && text[cut]&0xC0 == 0x80 {
+				cut--
+			}
+			text = append(text[:cut], "..."...)
+		}
+		out = append(out, text...)
+	}
+	return string(append(out, ')'))
+}
+
+// Insert writes one checked row and its index entries.
+func (t *Target) Insert(x *Context, values []types.Datum) (base.TID, error) {
+	tid, err := t.writer.Insert(values)
+	if err != nil {
+		return tid, err
+	}
+	return tid, t.insertEntries(x, values, tid)
+}
+
+// InsertMany writes checked rows, many to a log record.
+func (t *Target) InsertMany(x *Context, rows [][]types.Datum) error {
+	if cap(t.tids) < len(rows) {
+		t.tids = make([]base.TID, len(rows))
+	}
+	tids := t.tids[:len(rows)]
+	if err := t.writer.MultiInsert(rows, tids); err != nil {
+		return err
+	}
+	for i, values := range rows {
+		if err := t.insertEntries(x, values, tids[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Target) insertEntries(x *Context, values []types.Datum, tid base.TID) error {
+	for _, ix := range t.indexes {
+		conflict, err := t.insertEntry(x, ix, values, tid)
+		if err != nil {
+			return err
+		}
+		if conflict.Found {
+			return t.duplicate(x, ix, values)
+		}
+	}
+	return nil
+}
+
+// update checks and writes a new version of the row at tid, and the index entries it needs.
+func (t *Target) update(x *Context, tid base.TID, values []types.Datum) (heap.Result, error) {
+	if err := t.Check(x, values); err != nil {
+		return heap.Result{}, err
+	}
+	res, err := t.writer.Update(tid, values)
+	if err != nil || res.Outcome != heap.OK || res.HOT {
+		return res, err
+	}
+	return res, t.insertEntries(x, values, res.TID)
+}
+
+// insertEntry adds a row's entry to one index. It waits for transactions that decide over an equal key; a conflict with a
+// live row is told.
+func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, tid base.TID) (btree.Conflict, error) {
+	key, ok, err := ix.keys.of(x.Eval, values)
+	if err != nil || !ok {
+		return btree.Conflict{}, err
+	}
+	var unique btree.Prober
+	if ix.desc.Unique && (ix.desc.NullsEqual || !ix.keys.hasNull(values)) {
+		unique = &t.prober
+	}
+	payload := ix.keys.included(values)
+	for {
+		c, err := ix.writer.Insert(key, tid, payload, unique)
+		if err != nil || !c.Found || c.Wait == 0 {
+			return c, err
+		}
+		if err := x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), c.Wait, x.Wait); err != nil {
+			return c, err
+		}
+	}
+}
+
+// duplicate is the error for a key that a unique index has already.
+func (t *Target) duplicate(x *Context, ix *targetIndex, values []types.Datum) error {
+	name := ix.desc.Name
+	e := pgerror.Newf(pgerror.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", name).
+		WithTable(t.rel.Schema, t.rel.Name).WithConstraint(name)
+	cols, vals := []byte{}, []byte{}
+	next := 0
+	for i, k := range ix.desc.Keys {
+		if i > 0 {
+			cols, vals = append(cols, ", "...), append(vals, ", "...)
+		}
+		var d types.Datum
+		if k.Attr > 0 {
+			cols = append(cols, t.rel.Columns[k.Attr-1].Name...)
+			d = values[k.Attr-1]
+		} else {
+			cols = append(cols, ix.desc.Desc.Columns[i].Name...)
+			v, err := ix.keys.exprs[next].Eval(&ix.keys.frame, nil, 1)
+			next++
+			if err != nil {
+				return e
+			}
+			d = v.Get(0)
+		}
+		if d.Null {
+			vals = append(vals, "null"...)
+		} else {
+			vals = types.AppendText(vals, k.Type, d, x.Eval.Ctx.Env)
+		}
+	}
+	return e.WithDetail("Key (%s)=(%s) already exists.", cols, vals)
+}
+
+// rowLockMode gives the heap's name of a row lock strength.
+func rowLockMode(s query.LockStrength) heap.LockMode { return heap.LockMode(s - query.ForKeyShare) }
