@@ -1,0 +1,163 @@
+package catalog
+
+import (
+	"sync"
+
+	"manifold/engine/access/btree"
+	"manifold/engine/access/heap"
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/mvcc"
+	"manifold/engine/relation"
+	"manifold/engine/txn"
+	"manifold/engine/types"
+	"manifold/engine/vector"
+)
+
+// Opened keeps relations open for their access methods, one entry per descriptor. It is safe for concurrent use.
+type Opened struct {
+	Store *heap.Store
+	Txns  *txn.Manager
+
+	mu     sync.RWMutex // guards the maps
+	tables map[*relation.Desc]*heap.Table
+	trees  map[*relation.Index]*btree.Index
+}
+
+// NewOpened makes an empty set.
+func NewOpened(store *heap.Store, txns *txn.Manager) *Opened {
+	return &Opened{Store: store, Txns: txns, tables: map[*relation.Desc]*heap.Table{}, trees: map[*relation.Index]*btree.Index{}}
+}
+
+// maxOpened bounds the entries; beyond it the set starts over, since descriptors come and go with DDL.
+const maxOpened = 8192
+
+// Table gives the open heap of a descriptor.
+func (o *Opened) Table(d *relation.Desc) *heap.Table {
+	o.mu.RLock()
+	t := o.tables[d]
+	o.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	t = o.Store.Open(d)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if have := o.tables[d]; have != nil {
+		return have
+	}
+	if len(o.tables) >= maxOpened {
+		clear(o.tables)
+	}
+	o.tables[d] = t
+	return t
+}
+
+// Tree gives the open B-tree of an index.
+func (o *Opened) Tree(ix *relation.Index, logged bool) *btree.Index {
+	o.mu.RLock()
+	t := o.trees[ix]
+	o.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	t = btree.Open(o.Txns, ix, logged)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if have := o.trees[ix]; have != nil {
+		return have
+	}
+	if len(o.trees) >= maxOpened {
+		clear(o.trees)
+	}
+	o.trees[ix] = t
+	return t
+}
+
+// HeapSource reads the system tables for a transaction, each scan under a snapshot of the moment: definitions are never
+// older than the locks that protect them.
+type HeapSource struct {
+	Opened *Opened
+	Task   *activity.Task
+	Tx     *txn.Tx
+}
+
+// Scan implements Source.
+func (s *HeapSource) Scan(table *relation.Desc, index *relation.Index, keys []types.Datum, f func(tid base.TID, row Row) error) error {
+	var snap mvcc.Snapshot
+	s.Tx.Snapshot(&snap)
+	defer s.Tx.Release(&snap)
+	view := mvcc.NewView(&snap, s.Tx.Manager(), s.Task)
+	t := s.Opened.Table(table)
+	if index == nil {
+		return s.scanAll(t, &view, f)
+	}
+	key, err := prefix(index, keys)
+	if err != nil {
+		return err
+	}
+	scan := s.Opened.Tree(index, true).NewScan(s.Task)
+	scan.Reset(btree.Range{Lo: key, Hi: key}, false, false)
+	row, buf := make(Row, 0, len(table.Columns)), []byte(nil)
+	for {
+		tids, err := scan.Next()
+		if err != nil || len(tids) == 0 {
+			return err
+		}
+		for _, tid := range tids {
+			got, err := t.Fetch(&view, tid, &buf)
+			if err != nil {
+				return err
+			}
+			if got.Row == nil {
+				continue
+			}
+			row = t.Layout.Deform(row[:0], got.Row)
+			if err := f(got.TID, row); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func prefix(index *relation.Index, keys []types.Datum) ([]byte, error) {
+	var key []byte
+	var err error
+	for i, d := range keys {
+		k := &index.Keys[i]
+		if key, err = types.AppendKey(key, k.Type, d, k.Descending, k.NullsFirst); err != nil {
+			return nil, err
+		}
+	}
+	return key, nil
+}
+
+// scanAll reads a whole catalog.
+func (s *HeapSource) scanAll(t *heap.Table, view *mvcc.View, f func(tid base.TID, row Row) error) error {
+	scan, err := t.NewScan(*view)
+	if err != nil {
+		return err
+	}
+	scan.KeepTIDs()
+	cols := make([]int, len(t.Desc.Columns))
+	for i := range cols {
+		cols[i] = i
+	}
+	b := vector.Batch{Cols: make([]vector.Vector, len(cols))}
+	row := make(Row, len(cols))
+	for {
+		n, err := scan.Next(vector.BatchSize, &b, cols)
+		if err != nil || n == 0 {
+			return err
+		}
+		tids := scan.TIDs(n)
+		for i := range n {
+			for c := range cols {
+				row[c] = b.Cols[c].Get(i)
+			}
+			if err := f(tids[i], row); err != nil {
+				return err
+			}
+		}
+	}
+}
