@@ -149,7 +149,8 @@ func (p *Pool) PinOrZero(task *activity.Task, tag base.PageTag) (Buffer, error) 
 	return p.pinSlow(task, tag, k, k.hash(), readOrZero)
 }
 
-// Extend appends a page to a fork and gives it pinned, exclusively latched and all zero.
+// Extend appends a page to a fork and gives it pinned and exclusively latched. It is all zero, unless somebody who looks
+// for pages by the fork's size used it before the latch was taken: then it is not new any more, and must not be made anew.
 func (p *Pool) Extend(task *activity.Task, f base.RelFile, fork base.Fork) (Buffer, error) {
 	n, err := p.store.Extend(f, fork, 1)
 	if err != nil {
@@ -157,11 +158,11 @@ func (p *Pool) Extend(task *activity.Task, f base.RelFile, fork base.Fork) (Buff
 	}
 	tag := base.PageTag{File: f, Fork: fork, Block: n}
 	k := makeKey(tag)
-	b, err := p.pinSlow(task, tag, k, k.hash(), zeroPage)
+	b, err := p.pinSlow(task, tag, k, k.hash(), readPage) // not zeroPage: it may have been used, written and evicted
 	if err != nil {
 		return b, err
 	}
-	clear(b.Page())
+	b.Lock()
 	return b, nil
 }
 

@@ -36,13 +36,22 @@ func (w *Writer) pageFor(size, reserve int) (buf buffer.Buffer, fresh bool, err 
 			return buf, false, err
 		}
 	}
-	buf, err = t.s.pool.Extend(w.task, t.file, base.MainFork)
-	if err != nil {
-		return buf, false, err
+	for {
+		buf, err = t.s.pool.Extend(w.task, t.file, base.MainFork)
+		if err != nil {
+			return buf, false, err
+		}
+		p := buf.Page()
+		w.setTarget(buf.Tag().Block)
+		if p.IsNew() {
+			p.Init(page.KindHeap, 0)
+			return buf, true, nil
+		}
+		if p.HeapFreeSpace(MaxLines) >= size { // another session found the page before we had it latched
+			return buf, false, nil
+		}
+		buf.UnlockRelease()
 	}
-	buf.Page().Init(page.KindHeap, 0)
-	w.setTarget(buf.Tag().Block)
-	return buf, true, nil
 }
 
 func (w *Writer) setTarget(b base.BlockNumber) {
