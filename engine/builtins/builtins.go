@@ -52,6 +52,8 @@ type Context struct {
 
 	Rand *rand.Rand // the session's generator; nil: one is made
 
+	Session any // what functions that need a session or the catalogs find there; nothing in this package looks at it
+
 	arena   []byte
 	regexes regexCache
 }
