@@ -1,0 +1,235 @@
+package optimize
+
+import (
+	"manifold/engine/relation"
+	"manifold/engine/sql/plan"
+	"manifold/engine/sql/query"
+	"manifold/engine/types"
+)
+
+var int8T = query.T{Typ: types.OIDInt8, Mod: -1, Offset: -1}
+
+var oneDatum = types.Int(1)
+
+// modify plans INSERT, UPDATE and DELETE.
+func (l *level) modify() built {
+	q := l.q
+	r := q.Range[q.Result-1]
+	m := &plan.Modify{Command: q.Command, Rel: r.Rel, RTE: l.nextRTE(), Ctid: -1}
+	var b built
+	if q.Command == query.Insert {
+		b = l.insertSource(m)
+	} else {
+		b = l.changeSource(m)
+	}
+	if l.err != nil {
+		return l.empty()
+	}
+	m.Child = b.node
+	cols := l.returning(m, b)
+	l.rowExprs(m, r.Rel)
+	l.conflict(m)
+	c := b.node.Common()
+	rows := c.Rows
+	if len(cols) == 0 {
+		rows = 0
+	}
+	out := l.finish(built{m, cols}, c.Startup, c.Total, c.Rows)
+	m.Rows = rows
+	return out
+}
+
+// insertSource plans what an INSERT inserts.
+func (l *level) insertSource(m *plan.Modify) built {
+	q := l.q
+	var exprs []query.Expr
+	for _, t := range q.Targets {
+		m.Attrs = append(m.Attrs, t.Attr)
+		exprs = append(exprs, t.Expr)
+	}
+	paths := l.joinTree(exprs)
+	if l.err != nil {
+		return l.empty()
+	}
+	need := &vars{}
+	need.addAll(exprs)
+	b := l.build(l.cheapest(paths, 0), need)
+	if q.HasTargetSRFs {
+		b = l.projectSets(b, exprs)
+	}
+	b = l.project(b, exprs)
+	for i := range exprs {
+		m.Values = append(m.Values, i)
+	}
+	return b
+}
+
+// changeSource plans which rows an UPDATE or DELETE changes, and the new values.
+func (l *level) changeSource(m *plan.Modify) built {
+	q := l.q
+	var exprs []query.Expr
+	for i, t := range q.Targets {
+		if q.Command == query.Update {
+			m.Attrs = append(m.Attrs, t.Attr)
+			m.Values = append(m.Values, i)
+			exprs = append(exprs, t.Expr)
+		}
+	}
+	target := ctidVar(q.Result)
+	exprs = append(exprs, target)
+	m.Ctid = len(exprs) - 1
+	if len(q.From) == 0 {
+		q.From = []query.FromItem{&query.FromRef{RTE: q.Result}}
+	}
+	extra := append([]query.Expr(nil), exprs...)
+	for _, v := range l.otherColumns() {
+		if l.find(exprs, v) < 0 {
+			exprs = append(exprs, v)
+		}
+	}
+	all := append(extra, exprs...)
+	for i, r := range q.Range {
+		if r.Kind == query.RangeRelation && i+1 != q.Result {
+			all = append(all, ctidVar(i+1))
+		}
+	}
+	paths := l.joinTree(all)
+	if l.err != nil {
+		return l.empty()
+	}
+	need := &vars{}
+	need.addAll(exprs)
+	others := l.addresses(need, q.Result)
+	exprs = append(exprs, others...)
+	b := l.project(l.build(l.cheapest(paths, 0), need), exprs)
+	m.RTE = l.scanRTE(l.rels[q.Result])
+	for i, r := range l.rels {
+		if r == nil || i == q.Result || r.entry.Kind != query.RangeRelation {
+			continue
+		}
+		if at := l.find(b.cols, ctidVar(i)); at >= 0 {
+			m.Old = append(m.Old, plan.OldRow{RTE: l.scanRTE(r), Ctid: at})
+		}
+	}
+	return b
+}
+
+// otherColumns gives the columns of joined relations that RETURNING reads.
+func (l *level) otherColumns() []query.Expr {
+	v := &vars{}
+	for _, t := range l.q.Returning {
+		v.add(t.Expr)
+	}
+	var out []query.Expr
+	for _, x := range v.list {
+		if x.RTE != l.q.Result {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// attribute gives column N of a row as expressions of Modify read it: attribute N+1; system columns and the whole row, whose
+// attribute numbers are not positive, keep that rule (ctid is -2, the whole row -1).
+func attribute(v *query.Var, side query.Side) query.Expr { return colOf(v, side, v.Attr-1) }
+
+// returning plans RETURNING over the changed row (Inner) and the child's row (Outer).
+func (l *level) returning(m *plan.Modify, b built) []query.Expr {
+	var cols []query.Expr
+	for _, t := range l.q.Returning {
+		if t.Junk {
+			continue
+		}
+		cols = append(cols, t.Expr)
+		m.Returning = append(m.Returning, query.Mutate(t.Expr, func(x query.Expr) (query.Expr, bool) {
+			switch x := x.(type) {
+			case *query.Const:
+				return x, true
+			case *query.Var:
+				if x.RTE == l.q.Result {
+					return attribute(x, query.Inner), true
+				}
+				return l.translate(x, b.cols, nil), true
+			}
+			return nil, false
+		}))
+	}
+	return cols
+}
+
+// overRow makes an expression of a descriptor one over a row on the outer side.
+func (l *level) overRow(text string) query.Expr {
+	return query.Mutate(l.simplify(l.stored(text, 1)), func(x query.Expr) (query.Expr, bool) {
+		switch x := x.(type) {
+		case *query.Const:
+			return x, true
+		case *query.Var:
+			return attribute(x, query.Outer), true
+		}
+		return nil, false
+	})
+}
+
+// rowExprs plans what is computed and checked for each new row.
+func (l *level) rowExprs(m *plan.Modify, d *relation.Desc) {
+	if m.Command == query.Delete {
+		return
+	}
+	for _, c := range d.Checks {
+		m.Checks = append(m.Checks, plan.Check{Name: c.Name, Expr: l.overRow(c.Expr)})
+	}
+	for i := range d.Columns {
+		if d.Columns[i].Generated == 0 || d.Columns[i].Dropped {
+			continue
+		}
+		text, err := l.opt.View.DefaultExpr(d.OID, i+1)
+		l.fail(err)
+		if text != "" {
+			m.Generated = append(m.Generated, plan.Generated{Attr: i + 1, Expr: l.overRow(text)})
+		}
+	}
+	for _, x := range d.Indexes {
+		var exprs, pred []query.Expr
+		for _, e := range x.Exprs {
+			if e != "" {
+				exprs = append(exprs, l.overRow(e))
+			}
+		}
+		if x.Predicate != "" {
+			pred = conjuncts(l.overRow(x.Predicate))
+		}
+		m.IndexExprs = append(m.IndexExprs, exprs)
+		m.Predicates = append(m.Predicates, pred)
+	}
+}
+
+// conflict plans ON CONFLICT over the existing row (Outer) and the proposed one (Inner).
+func (l *level) conflict(m *plan.Modify) {
+	o := l.q.Conflict
+	if o == nil {
+		return
+	}
+	c := &plan.Conflict{Update: o.Update, Indexes: o.Indexes}
+	rows := func(e query.Expr) query.Expr {
+		return query.Mutate(e, func(x query.Expr) (query.Expr, bool) {
+			switch x := x.(type) {
+			case *query.Const:
+				return x, true
+			case *query.Var:
+				if x.RTE == o.Excluded {
+					return attribute(x, query.Inner), true
+				}
+				return attribute(x, query.Outer), true
+			}
+			return nil, false
+		})
+	}
+	for _, t := range o.Set {
+		c.Attrs = append(c.Attrs, t.Attr)
+		c.Set = append(c.Set, rows(t.Expr))
+	}
+	for _, w := range conjuncts(dropTrue(o.Where)) {
+		c.Where = append(c.Where, rows(w))
+	}
+	m.Conflict = c
+}
