@@ -125,6 +125,9 @@ func (t *Task) TakeLogDep() base.LSN {
 	return d
 }
 
+// LogDep gives the position noted by NoteLogDep since the last TakeLogDep.
+func (t *Task) LogDep() base.LSN { return t.logDep }
+
 // Waiting gives what the task waits for and since when; EventNone when it runs.
 func (t *Task) Waiting() (Event, time.Time) {
 	e := Event(t.event.Load())

@@ -203,3 +203,9 @@ func install[T any](c *Cache, g Group, at *atomic.Pointer[T], fill func() (*T, e
 	c.mu.Unlock()
 	return t, nil
 }
+
+// UseCache turns the view to another cache: a session's own, once its transaction changes catalogs.
+func (v *View) UseCache(c *Cache) { v.cache = c }
+
+// Reset turns the view to another statement, keeping its memory.
+func (v *View) Reset(src Source, cache *Cache) { v.src, v.cache = src, cache }

@@ -46,8 +46,14 @@ type Session struct {
 	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
 
-	env      types.Env
-	envStamp uint64
+	UserName string // of current_user
+	Told     bool   // rows or an error are among the answers not yet sent
+
+	env       types.Env
+	envStamp  uint64
+	planEnv   uint64
+	planStamp uint64
+	planRole  base.OID
 
 	mu   sync.Mutex
 	info Info // guarded by mu
@@ -76,7 +82,7 @@ type TxState struct {
 	Deferrable bool
 	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
 	HaveSnap   bool
-	Wrote      bool
+	Savepoints []string // names by depth
 }
 
 // Isolation is a transaction isolation level.
