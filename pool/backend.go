@@ -29,7 +29,7 @@ type Statements interface {
 
 // Portals runs bound statements.
 type Portals interface {
-	// Bind makes a portal. A nil parameter is NULL; params do not live beyond the call.
+	// Bind makes a portal. A nil parameter is NULL; params do not live beyond the call, formats may be kept.
 	Bind(s *session.Session, portal, stmt string, paramFormats []int16, params [][]byte, resultFormats []int16) error
 	// DescribePortal gives the columns of a portal and their formats; nil columns are NoData.
 	DescribePortal(s *session.Session, name string) (cols []plan.ResultColumn, formats []int16, err error)

@@ -1,172 +1,63 @@
 package session
 
 import (
-	"hash/maphash"
 	"strings"
 	"time"
 
-	"manifold/engine/base"
-	"manifold/engine/catalog/bootstrap"
-	"manifold/engine/setting"
 	"manifold/engine/types"
 )
 
-// Env gives the forms of values as the session's settings have them. Names and Now are the caller's to set for a statement.
+// Env gives the settings that change the forms of values. The pointer stays the same for the life of the session; Now and
+// Names are left to who runs the statement.
 func (s *Session) Env() *types.Env {
-	if s.envStamp == s.Settings.Stamp()+1 {
-		return &s.env
+	if stamp := s.Settings.Stamp() + 1; s.envStamp != stamp {
+		s.envStamp = stamp
+		s.fillEnv()
 	}
-	names := s.env.Names
-	now := s.env.Now
-	s.env = *types.NewEnv()
-	s.env.Names, s.env.Now = names, now
-	zone := s.Settings.Get("TimeZone").Str
-	if loc, err := types.LoadZone(zone); err == nil {
-		s.env.TimeZone, s.env.TimeZoneName = loc, zone
-	} else {
-		s.env.TimeZone = time.UTC
-	}
-	for _, part := range strings.Split(s.Settings.Get("DateStyle").Str, ",") {
-		switch strings.ToLower(strings.TrimSpace(part)) {
-		case "iso":
-			s.env.DateStyle = types.DateISO
-		case "sql":
-			s.env.DateStyle = types.DateSQL
-		case "postgres":
-			s.env.DateStyle = types.DatePostgres
-		case "german":
-			s.env.DateStyle = types.DateGerman
-		case "mdy", "us", "noneuro", "noneuropean":
-			s.env.DateOrder = types.OrderMDY
-		case "dmy", "euro", "european":
-			s.env.DateOrder = types.OrderDMY
-		case "ymd":
-			s.env.DateOrder = types.OrderYMD
-		}
-	}
-	switch s.Settings.Get("IntervalStyle").Str {
-	case "postgres_verbose":
-		s.env.IntervalStyle = types.IntervalPostgresVerbose
-	case "sql_standard":
-		s.env.IntervalStyle = types.IntervalSQL
-	case "iso_8601":
-		s.env.IntervalStyle = types.IntervalISO8601
-	}
-	if s.Settings.Get("bytea_output").Str == "escape" {
-		s.env.ByteaOutput = types.ByteaEscape
-	}
-	s.env.ExtraFloatDigits = int(s.Settings.Get("extra_float_digits").Int)
-	s.envStamp = s.Settings.Stamp() + 1
 	return &s.env
 }
 
-// envSeed makes the hashes of PlanEnv; they are compared within one process only.
-var envSeed = maphash.MakeSeed()
-
-// PlanEnv gives a number that differs when plans of one session must not serve another: the settings flagged as
-// plan-relevant and the search path, with "$user" resolved.
-func (s *Session) PlanEnv() uint64 {
-	if s.planStamp == s.Settings.Stamp()+1 && s.planRole == s.Role {
-		return s.planEnv
+func (s *Session) fillEnv() {
+	g := s.Settings
+	e := &s.env
+	e.TimeZoneName = g.Get("TimeZone").Str
+	if loc, err := types.LoadZone(e.TimeZoneName); err == nil {
+		e.TimeZone = loc
+	} else {
+		e.TimeZone = time.UTC
 	}
-	var h maphash.Hash
-	h.SetSeed(envSeed)
-	for _, p := range setting.All() {
-		if e, ok := s.Settings.values[p.Name]; ok && p.Has(setting.PlanRelevant) {
-			h.WriteString(p.Name)
-			h.WriteByte(0)
-			h.WriteString(p.Format(e.value))
-			h.WriteByte(0)
-		}
+	e.DateStyle, e.DateOrder = dateStyle(g.Get("DateStyle").Str)
+	e.IntervalStyle = types.IntervalPostgres
+	switch g.Get("IntervalStyle").Str {
+	case "postgres_verbose":
+		e.IntervalStyle = types.IntervalPostgresVerbose
+	case "sql_standard":
+		e.IntervalStyle = types.IntervalSQL
+	case "iso_8601":
+		e.IntervalStyle = types.IntervalISO8601
 	}
-	path := s.Settings.Get("search_path").Str
-	h.WriteString(path)
-	if strings.Contains(path, "$user") {
-		h.WriteString(s.UserName)
+	e.ByteaOutput = types.ByteaHex
+	if g.Get("bytea_output").Str == "escape" {
+		e.ByteaOutput = types.ByteaEscape
 	}
-	s.planEnv, s.planStamp, s.planRole = h.Sum64(), s.Settings.Stamp()+1, s.Role
-	return s.planEnv
+	e.ExtraFloatDigits = int(g.Get("extra_float_digits").Int)
 }
 
-// SearchPath gives the schemas that unqualified names are searched in: the temporary schema and pg_catalog first unless they
-// are named, then those of search_path that exist. lookup finds a schema by name.
-func (s *Session) SearchPath(lookup func(name string) (base.OID, error)) ([]base.OID, error) {
-	var path []base.OID
-	seen := map[base.OID]bool{}
-	for _, name := range SplitIdentifiers(s.Settings.Get("search_path").Str) {
-		var oid base.OID
-		var err error
-		switch name {
-		case "$user":
-			oid, err = lookup(s.UserName)
-		case "pg_temp":
-			oid = s.Temp.Namespace
-		default:
-			oid, err = lookup(name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if oid != 0 && !seen[oid] {
-			seen[oid] = true
-			path = append(path, oid)
+// dateStyle reads "ISO, MDY".
+func dateStyle(text string) (style types.DateStyle, order types.DateOrder) {
+	for _, word := range strings.Split(text, ",") {
+		switch w := strings.ToUpper(strings.TrimSpace(word)); {
+		case w == "SQL":
+			style = types.DateSQL
+		case strings.HasPrefix(w, "POSTGRES"):
+			style = types.DatePostgres
+		case w == "GERMAN":
+			style = types.DateGerman
+		case w == "DMY", strings.HasPrefix(w, "EURO"):
+			order = types.OrderDMY
+		case w == "YMD":
+			order = types.OrderYMD
 		}
 	}
-	if !seen[bootstrap.NamespacePgCatalog] {
-		path = append([]base.OID{bootstrap.NamespacePgCatalog}, path...)
-	}
-	if t := s.Temp.Namespace; t != 0 && !seen[t] {
-		path = append([]base.OID{t}, path...)
-	}
-	return path, nil
-}
-
-// SplitIdentifiers takes a comma-separated list of identifiers apart, unquoting them.
-func SplitIdentifiers(list string) []string {
-	var out []string
-	for i := 0; i < len(list); {
-		for i < len(list) && (list[i] == ' ' || list[i] == ',') {
-			i++
-		}
-		if i >= len(list) {
-			break
-		}
-		if list[i] == '"' {
-			var b strings.Builder
-			for i++; i < len(list); i++ {
-				if list[i] == '"' {
-					if i+1 < len(list) && list[i+1] == '"' {
-						i++
-					} else {
-						break
-					}
-				}
-				b.WriteByte(list[i])
-			}
-			i++
-			out = append(out, b.String())
-			continue
-		}
-		start := i
-		for i < len(list) && list[i] != ',' {
-			i++
-		}
-		out = append(out, strings.ToLower(strings.TrimSpace(list[start:i])))
-	}
-	return out
-}
-
-// AwaitAnswer waits until what the session has to say may leave for its client: the log its answers depend on is durable. A
-// bare command tag inside an open transaction block leaves at once; what it depends on stays with the transaction.
-func (s *Session) AwaitAnswer() error {
-	t := s.Task
-	if s.Proc == nil || t.Dep() == 0 && t.LogDep() == 0 {
-		s.Told = false
-		return nil
-	}
-	if s.Status == InTx && !s.Told {
-		return nil
-	}
-	s.Told = false
-	return s.Proc.Manager().AwaitAnswer(t, t.TakeDep(), t.TakeLogDep())
+	return style, order
 }

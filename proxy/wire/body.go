@@ -98,20 +98,41 @@ func (m *body) count(size int) int {
 	return n
 }
 
-func (m *body) int16s(into []int16) []int16 {
-	into = into[:0]
-	for n := m.count(2); n > 0; n-- {
-		into = append(into, m.int16())
+// int16s reads a counted list. The last one is given again when it is the same, and is never written to: who keeps a list
+// may keep it for good.
+func (m *body) int16s(last []int16) []int16 {
+	n := m.count(2)
+	b := m.bytes(2 * n)
+	same := n == len(last)
+	for i := 0; same && i < n; i++ {
+		same = last[i] == int16(binary.BigEndian.Uint16(b[2*i:]))
 	}
-	return into
+	if same {
+		return last
+	}
+	list := make([]int16, n)
+	for i := range list {
+		list[i] = int16(binary.BigEndian.Uint16(b[2*i:]))
+	}
+	return list
 }
 
-func (m *body) oids(into []base.OID) []base.OID {
-	into = into[:0]
-	for n := m.count(4); n > 0; n-- {
-		into = append(into, base.OID(m.int32()))
+// oids is int16s for OIDs.
+func (m *body) oids(last []base.OID) []base.OID {
+	n := m.count(4)
+	b := m.bytes(4 * n)
+	same := n == len(last)
+	for i := 0; same && i < n; i++ {
+		same = last[i] == base.OID(binary.BigEndian.Uint32(b[4*i:]))
 	}
-	return into
+	if same {
+		return last
+	}
+	list := make([]base.OID, n)
+	for i := range list {
+		list[i] = base.OID(binary.BigEndian.Uint32(b[4*i:]))
+	}
+	return list
 }
 
 // end tells what was wrong; bytes left over are.

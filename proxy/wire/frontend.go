@@ -48,7 +48,7 @@ type Parse struct {
 	Params []base.OID
 }
 
-// Decode reads the message. Params lives until the next Decode.
+// Decode reads the message. Params is not written to again.
 func (p *Parse) Decode(b []byte) error {
 	m := body{b: b}
 	p.Name = m.text(p.Name)
@@ -66,7 +66,7 @@ type Bind struct {
 	ResultFormats []int16
 }
 
-// Decode reads the message. The slices live until the next Decode, parameters no longer than b.
+// Decode reads the message. The formats are not written to again; Params lives until the next Decode, its bytes as long as b.
 func (p *Bind) Decode(b []byte) error {
 	m := body{b: b}
 	p.Portal = m.text(p.Portal)
