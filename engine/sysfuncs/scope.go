@@ -1,0 +1,58 @@
+package sysfuncs
+
+import (
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/builtins"
+	"manifold/engine/catalog"
+	"manifold/engine/lock"
+	"manifold/engine/pgerror"
+	"manifold/engine/sequence"
+	"manifold/engine/session"
+	"manifold/engine/txn"
+)
+
+// Host is what only the server knows. A nil Host answers with nothing.
+type Host interface {
+	// Sessions gives every session, to be read through ID and Info.
+	Sessions() []*session.Session
+	// Cancel asks the running statement of a session to end; Terminate the session itself. False: no such session.
+	Cancel(pid uint32) bool
+	Terminate(pid uint32) bool
+	Started() time.Time // of the server
+	ConfigLoaded() time.Time
+	Reload() error
+}
+
+// Scope is what the functions of one statement may use.
+type Scope struct {
+	Session    *session.Session
+	View       *catalog.View
+	Names      *catalog.Names
+	SearchPath []base.OID // in order of search, pg_catalog and the temporary schema among them
+	Host       Host
+	Opened     *catalog.Opened
+	Sequences  *sequence.Sequences
+	Task       *activity.Task
+	Tx         *txn.Tx
+	Wait       txn.Wait
+	Locks      *lock.Manager
+	// TransactionTime is what now() gives.
+	TransactionTime time.Time
+}
+
+// of gives the scope of a call.
+func of(c *builtins.Context) (*Scope, error) {
+	if s, ok := c.Session.(*Scope); ok && s != nil {
+		return s, nil
+	}
+	return nil, pgerror.New(pgerror.InternalError, "the function was called without a session")
+}
+
+// Lookup gives the implementation of a function that needs a session or the catalogs.
+func Lookup(oid base.OID) (builtins.Entry, bool) {
+	e, ok := table()[oid]
+	return e, ok
+}
