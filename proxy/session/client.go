@@ -1,0 +1,298 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/pool"
+	"manifold/proxy/wire"
+)
+
+const (
+	slice     = 5 * time.Millisecond  // how long a client keeps its slot over messages that are already there
+	longRun   = 50 * time.Millisecond // a statement that took longer makes its session's next one wait behind others
+	lastWords = 2 * time.Second       // how long the last message to a client may take
+)
+
+// errGone ends a client whose connection is of no more use; the client has been told what could be told.
+var errGone = errors.New("client is gone")
+
+// Client is one connection.
+type Client struct {
+	cfg  *Config
+	sock *wire.Socket
+	in   *wire.Reader
+	out  wire.Writer
+	s    *session.Session
+	task *activity.Task
+	who  Who
+	tls  bool
+
+	console  bool
+	lease    *pool.Lease
+	be       pool.Backend // held, or nil
+	began    time.Time    // of the message that runs
+	took     time.Time    // when the slot was taken
+	long     bool         // the last statement ran long
+	extended bool         // the message that runs is of the extended protocol
+	open     bool         // messages of the extended protocol have run since the last Sync
+	skip     bool         // an error of the extended protocol: nothing counts until Sync
+	broken   error        // the connection failed
+	idleEnd  *pgerror.Error
+	report   func(name, value string)
+	sink     sink
+	knobs    knobs
+
+	query  wire.Query
+	parse  wire.Parse
+	bind   wire.Bind
+	target wire.Target
+	exec   wire.Execute
+
+	timer *time.Timer
+
+	mu       sync.Mutex
+	running  bool      // guarded by mu: a message runs that may be cancelled
+	deadline time.Time // guarded by mu: of the statement that runs; zero is none
+	writing  atomic.Bool
+}
+
+// Serve runs a client from its first byte to its end, and closes the connection.
+func Serve(conn net.Conn, cfg *Config) {
+	c := &Client{cfg: cfg, sock: wire.NewSocket(conn)}
+	c.in = wire.NewReader(c.sock)
+	c.report = c.out.ParameterStatus
+	c.sink.c = c
+	c.who.Remote = remote(conn)
+	defer c.close()
+	if err := c.start(); err != nil {
+		return
+	}
+	c.loop()
+}
+
+func remote(conn net.Conn) string {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return a.String()
+	}
+	return "[local]"
+}
+
+// loop reads messages and serves them until the client or the server has had enough.
+func (c *Client) loop() {
+	for {
+		if c.task.Terminated() {
+			c.lastError(terminalReason(c.task))
+			return
+		}
+		if !c.in.Ready() {
+			if c.rest() != nil {
+				return
+			}
+		} else if c.be != nil && time.Since(c.took) > slice {
+			c.giveBack()
+		}
+		kind, body, err := c.in.Next()
+		if err != nil {
+			c.readFailed(err)
+			return
+		}
+		if c.handle(kind, body) != nil {
+			return
+		}
+	}
+}
+
+// rest gives slot and backend back, sends what there is, and sets how long the client may be silent.
+func (c *Client) rest() error {
+	c.giveBack()
+	if err := c.send(); err != nil {
+		return err
+	}
+	limit := c.idleLimit()
+	if limit == 0 && c.idleEnd == nil {
+		return nil
+	}
+	var at time.Time
+	if limit > 0 {
+		at = time.Now().Add(limit)
+	} else {
+		c.idleEnd = nil
+	}
+	if err := c.sock.SetReadDeadline(at); err != nil {
+		return errGone
+	}
+	if c.task.Terminated() { // its wake-up may have come before our deadline
+		c.sock.Wake(false)
+	}
+	return nil
+}
+
+// idleLimit gives the timeout for the state that the client is silent in, and keeps what to say when it passes.
+func (c *Client) idleLimit() time.Duration {
+	k := c.currentKnobs()
+	switch {
+	case c.s.Status != session.Idle && k.idleInTransaction > 0:
+		c.idleEnd = pgerror.New(pgerror.IdleInTransactionSessionTimeout,
+			"terminating connection due to idle-in-transaction timeout")
+		return k.idleInTransaction
+	case c.s.Status == session.Idle && k.idle > 0:
+		c.idleEnd = pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to idle-session timeout")
+		return k.idle
+	}
+	return 0
+}
+
+// readFailed ends a client whose next message did not come or cannot be.
+func (c *Client) readFailed(err error) {
+	var e *pgerror.Error
+	switch {
+	case c.task.Terminated():
+		c.lastError(terminalReason(c.task))
+	case errors.As(err, &e):
+		c.lastError(e)
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.idleEnd != nil:
+		c.lastError(c.idleEnd)
+	case c.s.Status != session.Idle:
+		c.log(pgerror.Notice(pgerror.SeverityLog, pgerror.ConnectionFailure,
+			"unexpected EOF on client connection with an open transaction"))
+	case !errors.Is(err, io.EOF):
+		c.log(pgerror.Notice(pgerror.SeverityLog, pgerror.ConnectionFailure, "could not receive data from client: %v", err))
+	}
+}
+
+// handle serves one message; an error ends the client. A panic is a bug that ends this client only.
+func (c *Client) handle(kind byte, body []byte) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.panicked(r)
+			err = errGone
+		}
+	}()
+	if c.skip && kind != wire.KindSync && kind != wire.KindTerminate {
+		return nil
+	}
+	switch kind {
+	case wire.KindQuery:
+		c.simple(body)
+	case wire.KindParse, wire.KindBind, wire.KindDescribe, wire.KindExecute, wire.KindClose:
+		c.step(kind, body)
+	case wire.KindSync:
+		c.sync(body)
+	case wire.KindFlush:
+		if err := wire.DecodeEmpty(body); err != nil {
+			c.fail(err)
+			c.skip = true
+			break
+		}
+		c.push()
+	case wire.KindTerminate:
+		return errGone
+	case wire.KindFunction:
+		c.extended = false
+		c.fail(pgerror.Unsupported("the function call message"))
+		c.ready()
+	case wire.KindCopyData, wire.KindCopyDone, wire.KindCopyFail:
+		// What a client sent before it learnt that its COPY had failed.
+	default:
+		c.lastError(invalidKind(kind))
+		return errGone
+	}
+	if c.out.Len() > wire.FlushAt {
+		c.push()
+	}
+	return c.broken
+}
+
+func invalidKind(kind byte) *pgerror.Error {
+	return pgerror.Newf(pgerror.ProtocolViolation, "invalid frontend message type %d", kind)
+}
+
+// panicked answers a bug: the backend is destroyed, the client is told, and the loop ends.
+func (c *Client) panicked(reason any) {
+	c.cfg.Log.Panic(&c.who, reason, debug.Stack())
+	if c.task.Held() > 0 {
+		c.cfg.Crash("a statement panicked with pages pinned or latched")
+	}
+	c.stopRunning()
+	if c.be != nil {
+		c.be = nil
+		c.lease.Destroy()
+	}
+	c.lastError(pgerror.Newf(pgerror.InternalError, "internal error: %v", reason).
+		WithHint("This is a bug. The server's log has the place."))
+}
+
+// terminalReason gives the FATAL that a terminated task ends with.
+func terminalReason(t *activity.Task) *pgerror.Error { return pgerror.From(t.Interrupted()) }
+
+// lastError sends a FATAL in place of whatever was not sent yet, without insisting.
+func (c *Client) lastError(e *pgerror.Error) {
+	f := *e
+	f.Severity = pgerror.SeverityFatal
+	c.log(&f)
+	c.giveBack()
+	if c.broken != nil {
+		return
+	}
+	if c.send() != nil {
+		return
+	}
+	c.sayLast(&f)
+}
+
+func (c *Client) sayLast(f *pgerror.Error) {
+	c.out.Clear()
+	c.out.Error(f)
+	// The connection is given up whatever becomes of these bytes.
+	_ = c.sock.SetWriteDeadline(time.Now().Add(lastWords))
+	_, _ = c.sock.Write(c.out.Buf)
+	c.broken = errGone
+}
+
+func (c *Client) log(e *pgerror.Error) { c.cfg.Log.Event(&c.who, e, "") }
+
+// close drops all that the client holds.
+func (c *Client) close() {
+	c.stopTimer()
+	if c.lease != nil {
+		c.releaseSession()
+		c.lease.End()
+		c.cfg.Registry.remove(c)
+		c.cfg.Engine.Unregister(c.s)
+	}
+	// Closing can only fail on a connection that is closed.
+	_ = c.sock.Close()
+}
+
+// releaseSession rolls back and drops what the session has, with a backend of any kind of health.
+func (c *Client) releaseSession() {
+	defer func() {
+		if r := recover(); r != nil {
+			c.cfg.Log.Panic(&c.who, r, debug.Stack())
+			c.be = nil
+			c.lease.Destroy()
+			c.cfg.Crash("the end of a session panicked")
+		}
+	}()
+	if c.be == nil {
+		be, err := c.lease.AcquireAlways()
+		if err != nil {
+			c.log(pgerror.From(err))
+			c.cfg.Crash("no backend to end a session with")
+			return
+		}
+		c.be = be
+	}
+	c.be.Release(c.s)
+	c.giveBack()
+}

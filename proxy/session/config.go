@@ -1,0 +1,77 @@
+package session
+
+import (
+	"crypto/tls"
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/catalog"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/pool"
+	"manifold/proxy/auth"
+)
+
+// Account is what the catalogs say of a user and the database that it asks for.
+type Account struct {
+	Role     *catalog.Role
+	Database *catalog.Database
+}
+
+// Engine is what a client needs of the engine besides backends.
+type Engine interface {
+	// Login looks user and database up, and whether the one may enter the other (28000, 3D000, 42501, 55000).
+	Login(user, database string) (Account, error)
+	// NewSession makes a session with a number and a cancel key of its own.
+	NewSession(task *activity.Task) (*session.Session, error)
+	// StartSession gives the session its user, database and settings. params are the startup parameters that are settings,
+	// in the order of names.
+	StartSession(s *session.Session, a Account, names []string, params map[string]string) error
+	// Register shows the session to others; Unregister ends that.
+	Register(s *session.Session)
+	Unregister(s *session.Session)
+	// AwaitAnswer waits until the log that the session's answer depends on is durable.
+	AwaitAnswer(s *session.Session) error
+}
+
+// Who names a client in the log.
+type Who struct {
+	PID         uint32
+	User        string
+	Database    string
+	Application string
+	Remote      string
+}
+
+// Log takes what is worth keeping. Its methods are called by many goroutines.
+type Log interface {
+	// Event is an error, warning or message about a client; statement may be empty.
+	Event(w *Who, e *pgerror.Error, statement string)
+	// Statement is a statement about to run, when log_statement asks for it.
+	Statement(w *Who, text string)
+	// Duration is a statement that took longer than log_min_duration_statement.
+	Duration(w *Who, text string, took time.Duration)
+	// Panic is a bug that ended a client.
+	Panic(w *Who, reason any, stack []byte)
+}
+
+// Config is what all clients of a server share. The functions may answer differently after a reload.
+type Config struct {
+	Engine   Engine
+	Pools    *pool.Pools
+	Console  *pool.Pool // of the console database; nil: there is none
+	Registry *Registry
+	Log      Log
+	Rules    func() auth.Rules
+	TLS      func() *tls.Config // nil result: not configured
+	Secret   auth.Secret
+	// AuthTimeout bounds the time from accept to the end of authentication.
+	AuthTimeout func() time.Duration
+	// Admit refuses clients while the server starts or stops (57P03) and beyond its limit (53300).
+	Admit func() error
+	// Crash ends the process: a bug may have harmed shared state.
+	Crash func(reason string)
+}
+
+// consoleName tells whether a database is the console's.
+func consoleName(database string) bool { return database == "manifold" || database == "pgbouncer" }

@@ -1,0 +1,90 @@
+package session
+
+import (
+	"strings"
+	"time"
+
+	"manifold/engine/pgerror"
+)
+
+// knobs are the settings that matter at every message, read again when any setting has changed.
+type knobs struct {
+	stamp             uint64 // one more than the settings' stamp; zero: never read
+	statementTimeout  time.Duration
+	idleInTransaction time.Duration
+	idle              time.Duration
+	clientMin         int
+	logStatement      string
+	logMinDuration    time.Duration // below zero: never
+}
+
+func (c *Client) currentKnobs() *knobs {
+	k := &c.knobs
+	g := c.s.Settings
+	if k.stamp == g.Stamp()+1 {
+		return k
+	}
+	ms := func(name string) time.Duration { return time.Duration(g.Get(name).Int) * time.Millisecond }
+	*k = knobs{stamp: g.Stamp() + 1, statementTimeout: ms("statement_timeout"), idle: ms("idle_session_timeout"),
+		idleInTransaction: ms("idle_in_transaction_session_timeout"), logStatement: g.Get("log_statement").Str,
+		logMinDuration: ms("log_min_duration_statement"), clientMin: rankOf(g.Get("client_min_messages").Str)}
+	c.who.Application = g.Get("application_name").Str
+	return k
+}
+
+// rankOf reads a level of client_min_messages.
+func rankOf(level string) int {
+	switch {
+	case strings.HasPrefix(level, "debug"):
+		return rank(pgerror.SeverityDebug)
+	case level == "log":
+		return rank(pgerror.SeverityLog)
+	case level == "warning":
+		return rank(pgerror.SeverityWarning)
+	case level == "error":
+		return rank(pgerror.SeverityError)
+	}
+	return rank(pgerror.SeverityNotice)
+}
+
+func (c *Client) logStatement(text string) {
+	switch c.knobs.logStatement {
+	case "all":
+	case "mod":
+		if !changesData(text) && !definesData(text) {
+			return
+		}
+	case "ddl":
+		if !definesData(text) {
+			return
+		}
+	default:
+		return
+	}
+	c.cfg.Log.Statement(&c.who, text)
+}
+
+func (c *Client) logDuration(text string, took time.Duration) {
+	if limit := c.knobs.logMinDuration; limit >= 0 && took >= limit {
+		c.cfg.Log.Duration(&c.who, text, took)
+	}
+}
+
+// definesData and changesData judge a text by its first word, which is enough for a log.
+func definesData(text string) bool {
+	return begins(text, "create", "alter", "drop", "grant", "revoke", "comment", "reindex")
+}
+
+func changesData(text string) bool {
+	return begins(text, "insert", "update", "delete", "merge", "truncate", "copy", "with")
+}
+
+func begins(text string, words ...string) bool {
+	t := strings.TrimLeft(text, " \t\r\n(")
+	for _, w := range words {
+		if len(t) >= len(w) && strings.EqualFold(t[:len(w)], w) {
+			return true
+		}
+	}
+	return false
+}

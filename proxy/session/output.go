@@ -1,0 +1,138 @@
+package session
+
+import (
+	"manifold/engine/activity"
+	"manifold/engine/pgerror"
+	"manifold/proxy/wire"
+)
+
+// await waits until the log lets the answer go.
+func (c *Client) await() error {
+	if c.s == nil {
+		return nil
+	}
+	if err := c.cfg.Engine.AwaitAnswer(c.s); err != nil {
+		c.broken = errGone
+		f := *pgerror.From(err)
+		f.Severity = pgerror.SeverityFatal
+		c.log(&f)
+		c.broken = nil
+		c.sayLast(&f)
+		return c.broken
+	}
+	return nil
+}
+
+// send writes everything; the client must hold no slot.
+func (c *Client) send() error {
+	if c.broken != nil {
+		return c.broken
+	}
+	if c.out.Len() == 0 {
+		return nil
+	}
+	if err := c.await(); err != nil {
+		return err
+	}
+	c.writing.Store(true)
+	_, err := c.sock.Write(c.out.Buf)
+	c.writing.Store(false)
+	c.out.Clear()
+	if err != nil {
+		c.broken = errGone
+	}
+	return c.broken
+}
+
+// push writes everything in the middle of a statement or pipeline. The slot is kept when the kernel takes the bytes at
+// once, and given up until the client has read them otherwise.
+func (c *Client) push() error {
+	if c.be == nil {
+		return c.send()
+	}
+	if c.broken != nil {
+		return c.broken
+	}
+	if err := c.await(); err != nil {
+		return err
+	}
+	n, err := c.sock.TryWrite(c.out.Buf)
+	if err == nil && n < c.out.Len() {
+		c.task.BeginWait(activity.EventClientWrite)
+		if c.task.Terminated() {
+			c.sock.Wake(true)
+		}
+		_, err = c.sock.Write(c.out.Buf[n:])
+		c.task.EndWait()
+	}
+	c.out.Clear()
+	if err != nil {
+		c.broken = errGone
+	}
+	return c.broken
+}
+
+// notices sends what the engine left for the client.
+func (c *Client) notices() {
+	if len(c.s.Notices) == 0 {
+		return
+	}
+	for i, n := range c.s.Notices {
+		c.notice(n)
+		c.s.Notices[i] = nil
+	}
+	c.s.Notices = c.s.Notices[:0]
+}
+
+func (c *Client) notice(n *pgerror.Error) {
+	if n.Severity == pgerror.SeverityInfo || rank(n.Severity) >= c.currentKnobs().clientMin {
+		c.out.Notice(n)
+	}
+	if rank(n.Severity) >= rank(pgerror.SeverityWarning) {
+		c.log(n)
+	}
+}
+
+// fail ends the statement with an error: the engine aborts what it was part of, and the client is told.
+func (c *Client) fail(err error) {
+	e := pgerror.From(err)
+	if c.be != nil || c.s.Status != 'I' || c.open {
+		if c.be == nil {
+			be, acquireErr := c.lease.AcquireAlways()
+			if acquireErr != nil {
+				c.lastError(pgerror.From(acquireErr))
+				return
+			}
+			c.be, c.took = be, c.began
+		}
+		c.be.Fail(c.s, e)
+	}
+	if c.broken != nil || c.task.Terminated() {
+		return // the loop says the last word
+	}
+	c.notices()
+	f := *e
+	if f.Severity == "" {
+		f.Severity = pgerror.SeverityError
+	}
+	if f.Severity == pgerror.SeverityFatal || f.Severity == pgerror.SeverityPanic {
+		c.lastError(&f)
+		return
+	}
+	c.cfg.Log.Event(&c.who, &f, c.query.Text)
+	c.out.Error(&f)
+}
+
+// ready ends the answer to a query message or Sync.
+func (c *Client) ready() {
+	if c.broken != nil || c.task.Terminated() {
+		return
+	}
+	c.notices()
+	c.s.Settings.TakeReports(c.report)
+	c.out.ReadyForQuery(byte(c.s.Status))
+	c.showIdle()
+	if c.out.Len() > wire.FlushAt {
+		c.push()
+	}
+}

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/pool"
+)
+
+// take gets a slot and a backend, unless the client still has them.
+func (c *Client) take() error {
+	if c.be != nil {
+		return nil
+	}
+	be, err := c.lease.Acquire(c.class())
+	if err != nil {
+		return err
+	}
+	c.be, c.took = be, c.began
+	return nil
+}
+
+// class tells how urgent the client's next message is to others.
+func (c *Client) class() pool.Class {
+	switch {
+	case c.s.Status != session.Idle || c.s.Tx.Block || c.s.Tx.Implicit || c.open:
+		return pool.Holder
+	case c.long:
+		return pool.Long
+	}
+	return pool.Normal
+}
+
+// giveBack returns slot and backend, if held.
+func (c *Client) giveBack() {
+	if c.be != nil {
+		c.be = nil
+		c.lease.Release()
+	}
+}
+
+// begin starts a message that needs a backend: from here it can be cancelled and times out.
+func (c *Client) begin() error {
+	c.began = time.Now()
+	k := c.currentKnobs()
+	c.mu.Lock()
+	c.running = true
+	c.task.ClearCancel()
+	c.deadline = time.Time{}
+	if k.statementTimeout > 0 {
+		c.deadline = c.began.Add(k.statementTimeout)
+	}
+	c.mu.Unlock()
+	if k.statementTimeout > 0 {
+		c.startTimer(k.statementTimeout)
+	}
+	return c.take()
+}
+
+// finish ends what begin began, and tells how long it took.
+func (c *Client) finish() time.Duration {
+	c.stopRunning()
+	d := time.Since(c.began)
+	c.long = d > longRun
+	return d
+}
+
+func (c *Client) stopRunning() {
+	c.mu.Lock()
+	c.running = false
+	c.deadline = time.Time{}
+	c.mu.Unlock()
+}
+
+// restart gives the next statement of a query message a timeout of its own.
+func (c *Client) restart() {
+	if d := c.knobs.statementTimeout; d > 0 {
+		c.mu.Lock()
+		if c.running {
+			c.deadline = time.Now().Add(d)
+		}
+		c.mu.Unlock()
+		c.startTimer(d)
+	}
+}
+
+func (c *Client) startTimer(d time.Duration) {
+	if c.timer == nil {
+		c.timer = time.AfterFunc(d, c.timedOut)
+		return
+	}
+	c.timer.Reset(d)
+}
+
+func (c *Client) stopTimer() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// timedOut runs on the timer's goroutine. A timer of an earlier statement finds a later deadline, or none.
+func (c *Client) timedOut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+		c.task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling statement due to statement timeout"))
+	}
+}
+
+// cancel ends the message that runs now, if any; it is called from other goroutines.
+func (c *Client) cancel(e *pgerror.Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running {
+		c.task.Cancel(e)
+	}
+}
+
+// kill ends the client; it is called from other goroutines.
+func (c *Client) kill(e *pgerror.Error) {
+	c.task.Terminate(e)
+	event, _ := c.task.Waiting()
+	c.sock.Wake(event == activity.EventClientWrite || c.writing.Load())
+}

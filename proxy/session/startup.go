@@ -1,0 +1,372 @@
+package session
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/engine/setting"
+	"manifold/pool"
+	"manifold/proxy/auth"
+	"manifold/proxy/wire"
+)
+
+// start brings a connection from its first byte to the first ReadyForQuery; an error means that it is over.
+func (c *Client) start() error {
+	if err := c.sock.SetDeadline(time.Now().Add(c.cfg.AuthTimeout())); err != nil {
+		return errGone
+	}
+	st, err := c.startup()
+	if err != nil {
+		return c.refuse(err)
+	}
+	c.who.User, c.who.Database, c.who.Application = st.Params["user"], st.Params["database"], st.Params["application_name"]
+	if err := c.cfg.Admit(); err != nil {
+		return c.refuse(err)
+	}
+	if st.Minor > 0 || len(st.Options) > 0 {
+		c.out.NegotiateProtocolVersion(st.Options)
+	}
+	account, err := c.authenticate()
+	if err != nil {
+		return c.refuse(err)
+	}
+	if err := c.openSession(account, st); err != nil {
+		return c.refuse(err)
+	}
+	c.welcome()
+	c.in.Trust()
+	if err := c.sock.SetDeadline(time.Time{}); err != nil {
+		return errGone
+	}
+	return nil
+}
+
+// refuse tells the client why it does not get in.
+func (c *Client) refuse(err error) error {
+	var e *pgerror.Error
+	if errors.As(err, &e) {
+		f := *e
+		f.Severity = pgerror.SeverityFatal
+		c.log(&f)
+		c.sayLast(&f)
+	}
+	return errGone
+}
+
+// startup reads packets until one begins a session.
+func (c *Client) startup() (wire.Startup, error) {
+	var askedSSL, askedGSS bool
+	for {
+		code, body, err := c.in.Startup()
+		if err != nil {
+			return wire.Startup{}, err
+		}
+		switch {
+		case code == wire.CodeCancel:
+			if pid, secret, err := wire.DecodeCancel(body); err == nil {
+				c.cfg.Registry.Cancel(pid, secret)
+			}
+			return wire.Startup{}, errGone
+		case code == wire.CodeSSL && !askedSSL:
+			askedSSL = true
+			if err := c.startTLS(); err != nil {
+				return wire.Startup{}, err
+			}
+		case code == wire.CodeGSS && !askedGSS:
+			askedGSS = true
+			if err := c.answerByte('N'); err != nil {
+				return wire.Startup{}, err
+			}
+		case code>>16 != 3:
+			return wire.Startup{}, pgerror.Newf(pgerror.FeatureNotSupported,
+				"unsupported frontend protocol %d.%d: server supports 3.0 to 3.0", code>>16, code&0xFFFF)
+		default:
+			st, err := wire.DecodeStartup(code, body)
+			if err != nil {
+				return st, err
+			}
+			return st, completeStartup(&st)
+		}
+	}
+}
+
+func (c *Client) answerByte(b byte) error {
+	if c.in.Buffered() > 0 {
+		return pgerror.New(pgerror.ProtocolViolation, "received unencrypted data after encryption request").
+			WithDetail("This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.")
+	}
+	if _, err := c.sock.Write([]byte{b}); err != nil {
+		return errGone
+	}
+	return nil
+}
+
+func (c *Client) startTLS() error {
+	config := c.cfg.TLS()
+	if config == nil || c.sock.Local() {
+		return c.answerByte('N')
+	}
+	if err := c.answerByte('S'); err != nil {
+		return err
+	}
+	if err := c.sock.StartTLS(config); err != nil {
+		c.log(pgerror.Notice(pgerror.SeverityLog, pgerror.ProtocolViolation, "could not accept SSL connection: %v", err))
+		return errGone
+	}
+	c.tls = true
+	if !c.in.Reset(c.sock) {
+		return pgerror.New(pgerror.ProtocolViolation, "received unencrypted data after SSL request")
+	}
+	return nil
+}
+
+// completeStartup fills in what a client may leave out and spreads out the parameter "options".
+func completeStartup(st *wire.Startup) error {
+	if st.Params["user"] == "" {
+		return pgerror.New(pgerror.InvalidAuthorizationSpecification, "no PostgreSQL user name specified in startup packet")
+	}
+	if st.Params["database"] == "" {
+		st.Params["database"] = st.Params["user"]
+	}
+	if r := strings.ToLower(st.Params["replication"]); r != "" && r != "false" && r != "off" && r != "no" && r != "0" {
+		return pgerror.Unsupported("the replication protocol")
+	}
+	return splitOptions(st, st.Params["options"])
+}
+
+// splitOptions reads command-line options as libpq passes them: -c name=value and --name=value, a backslash before a space
+// that belongs to a value.
+func splitOptions(st *wire.Startup, text string) error {
+	words := optionWords(text)
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case w == "-c" && i+1 < len(words):
+			i++
+			w = words[i]
+		case strings.HasPrefix(w, "-c"):
+			w = w[2:]
+		case strings.HasPrefix(w, "--"):
+			w = w[2:]
+		default:
+			return pgerror.Newf(pgerror.SyntaxError, "invalid command-line argument for server process: %s", w)
+		}
+		name, value, ok := strings.Cut(w, "=")
+		if !ok {
+			return pgerror.Newf(pgerror.SyntaxError, "-c %s requires a value", w)
+		}
+		name = strings.ReplaceAll(name, "-", "_")
+		if _, dup := st.Params[name]; !dup {
+			st.Order = append(st.Order, name)
+		}
+		st.Params[name] = value
+	}
+	return nil
+}
+
+func optionWords(text string) []string {
+	var words []string
+	var w []byte
+	in := false
+	for i := 0; i < len(text); i++ {
+		ch := text[i]
+		switch {
+		case ch == '\\' && i+1 < len(text):
+			i++
+			w, in = append(w, text[i]), true
+		case ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r':
+			if in {
+				words = append(words, string(w))
+			}
+			w, in = w[:0], false
+		default:
+			w, in = append(w, ch), true
+		}
+	}
+	if in {
+		words = append(words, string(w))
+	}
+	return words
+}
+
+// loginDatabase is where users are looked up when the database they ask for is not one.
+const loginDatabase = "template1"
+
+// authenticate checks who the client is, then whether user and database exist, in the order that tells strangers nothing.
+func (c *Client) authenticate() (Account, error) {
+	peer := auth.Peer{Local: c.sock.Local(), TLS: c.tls, User: c.who.User, Database: c.who.Database}
+	if a, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
+		peer.Addr, _ = netip.AddrFromSlice(a.IP)
+		peer.Addr = peer.Addr.Unmap()
+	}
+	method, err := c.cfg.Rules().Match(peer)
+	if err != nil {
+		return Account{}, err
+	}
+	database := c.who.Database
+	if c.cfg.Console != nil && consoleName(database) {
+		c.console, database = true, loginDatabase
+	}
+	account, loginErr := c.cfg.Engine.Login(c.who.User, database)
+	if method == auth.SCRAM {
+		password := ""
+		if known := account; known.Role != nil || loginErr != nil {
+			if loginErr != nil {
+				known, _ = c.cfg.Engine.Login(c.who.User, loginDatabase) // an unknown user is told at the end of the exchange
+			}
+			if known.Role != nil {
+				password = known.Role.Password
+			}
+		}
+		if err := c.scram(password); err != nil {
+			return Account{}, err
+		}
+	}
+	if loginErr != nil {
+		return Account{}, loginErr
+	}
+	if c.console && !account.Role.Super {
+		return Account{}, pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to use the console")
+	}
+	c.out.AuthenticationOk()
+	return account, nil
+}
+
+// scram runs the exchange; a wrong password and an unknown user end it alike.
+func (c *Client) scram(password string) error {
+	x := auth.NewExchange(c.who.User, password, c.cfg.Secret)
+	c.out.AuthenticationSASL(auth.Mechanism)
+	body, err := c.saslMessage()
+	if err != nil {
+		return err
+	}
+	initial, err := wire.DecodeSASLInitial(body)
+	if err != nil {
+		return err
+	}
+	if initial.Mechanism != auth.Mechanism {
+		return pgerror.New(pgerror.ProtocolViolation, "client selected an invalid SASL authentication mechanism")
+	}
+	challenge, err := x.First(initial.Data)
+	if err != nil {
+		return err
+	}
+	c.out.AuthenticationSASLContinue(challenge)
+	if body, err = c.saslMessage(); err != nil {
+		return err
+	}
+	reply, ok, err := x.Final(body)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return pgerror.Newf(pgerror.InvalidPassword, "password authentication failed for user \"%s\"", c.who.User)
+	}
+	c.out.AuthenticationSASLFinal(reply)
+	return nil
+}
+
+// saslMessage sends what there is and reads the client's answer.
+func (c *Client) saslMessage() ([]byte, error) {
+	if err := c.send(); err != nil {
+		return nil, err
+	}
+	kind, body, err := c.in.Next()
+	if err != nil {
+		return nil, err
+	}
+	if kind != wire.KindPassword {
+		return nil, pgerror.Newf(pgerror.ProtocolViolation, "expected SASL response, got message type %d", kind)
+	}
+	return body, nil
+}
+
+// openSession makes the session, joins it to its pool and shows it to others.
+func (c *Client) openSession(a Account, st wire.Startup) error {
+	if err := checkEncoding(st.Params["client_encoding"]); err != nil {
+		return err
+	}
+	task := activity.NewTask(0, nil)
+	s, err := c.cfg.Engine.NewSession(task)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, n := range st.Order {
+		switch n {
+		case "user", "database", "options", "replication":
+		default:
+			names = append(names, n)
+		}
+	}
+	if err := c.cfg.Engine.StartSession(s, a, names, st.Params); err != nil {
+		return err
+	}
+	p := c.cfg.Console
+	if !c.console {
+		if p, err = c.cfg.Pools.Get(a.Database.OID, a.Database.Name); err != nil {
+			return err
+		}
+	}
+	return c.join(s, task, p)
+}
+
+func (c *Client) join(s *session.Session, task *activity.Task, p *pool.Pool) error {
+	c.s, c.task, c.who.PID = s, task, s.ID
+	addr, port := "", -1
+	if a, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
+		addr, port = a.IP.String(), a.Port
+	}
+	app, now := c.who.Application, time.Now()
+	c.began = now
+	s.Update(func(i *session.Info) {
+		i.ClientAddr, i.ClientPort, i.Application, i.StateChange = addr, port, app, now
+	})
+	if err := c.cfg.Registry.add(c); err != nil {
+		c.s = nil
+		return err
+	}
+	c.lease = p.NewLease(task)
+	c.cfg.Engine.Register(s)
+	return nil
+}
+
+// checkEncoding refuses encodings that would need a conversion.
+func checkEncoding(name string) error {
+	switch strings.ToUpper(strings.Trim(strings.ReplaceAll(name, "-", ""), "'\" ")) {
+	case "", "UTF8", "UNICODE", "SQL_ASCII", "SQLASCII", "AUTO":
+		return nil
+	}
+	return pgerror.Unsupported("client_encoding \"%s\"", name)
+}
+
+// welcome reports the settings that clients depend on, and gives the cancel key.
+func (c *Client) welcome() {
+	for _, p := range setting.All() {
+		if !p.Has(setting.Report) {
+			continue
+		}
+		_, value, err := c.s.Settings.Show(p.Name)
+		switch {
+		case p.Name == "is_superuser":
+			value = "off"
+			if c.s.User.Super {
+				value = "on"
+			}
+		case p.Name == "session_authorization":
+			value = c.s.User.Name
+		case err != nil:
+			continue
+		}
+		c.out.ParameterStatus(p.Name, value)
+	}
+	c.s.Settings.TakeReports(func(string, string) {})
+	c.out.BackendKeyData(c.s.ID, c.s.Secret)
+	c.ready()
+}
