@@ -126,7 +126,7 @@ func (b *fakeBackend) run(s *session.Session, stmt string, formats []int16, out 
 		for err == nil {
 			var row []byte
 			if row, err = r.Next(); err == nil {
-				n += strings.Count(string(row), "\n")
+				n += strings.Count(strings.ReplaceAll(string(row), "\\.\n", ""), "\n") // psql sends the end marker too
 			}
 		}
 		if err.Error() != "EOF" {
