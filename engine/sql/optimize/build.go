@@ -328,6 +328,9 @@ func (l *level) buildOther(p *path) built {
 		cols = nil
 	}
 	node.Common().Filter = filter
+	for _, c := range e.Columns {
+		node.Common().Names = append(node.Common().Names, c.Name)
+	}
 	return l.finish(built{node, cols}, p.startup, p.total, p.rows)
 }
 

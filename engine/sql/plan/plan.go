@@ -90,6 +90,7 @@ type Base struct {
 	Width   int
 	Startup float64
 	Total   float64
+	Names   []string // of the natural columns, for EXPLAIN; nil where Attrs or the inputs tell them
 }
 
 // Common implements Node.
