@@ -137,14 +137,14 @@ func (x *explainer) eachRoot(f func(plan.Node)) {
 
 // attach puts WITH queries and the sub-plans that run once below the root of a tree.
 func (x *explainer) attach(e *entry, root plan.Node) {
+	var front []child
 	if root == x.stmt.Root {
 		for _, c := range x.stmt.CTEs {
 			sub := x.entry(c.Root)
 			x.attach(sub, c.Root)
-			e.children = append(e.children, child{label: "CTE " + c.Name, kind: "InitPlan", entry: sub})
+			front = append(front, child{label: "CTE " + c.Name, kind: "InitPlan", entry: sub})
 		}
 	}
-	var front []child
 	for i, s := range x.stmt.SubPlans {
 		if s.Init && !x.shown(i) && x.reads(root, s.Output) {
 			x.done[i] = true

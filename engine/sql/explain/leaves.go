@@ -44,6 +44,8 @@ func (x *explainer) Leaf(_ *deparse.Printer, e query.Expr) (string, bool) {
 // column prints a column of the node's input, or of the row the node itself makes.
 func (x *explainer) column(c *query.Col) (string, bool) {
 	switch n := x.at.(type) {
+	case *output:
+		return x.natural(n.Node, c.N)
 	case *plan.NestLoop:
 		return x.sideColumn(n.Left, n.Right, c)
 	case *plan.HashJoin:
@@ -114,14 +116,17 @@ func (x *explainer) in(n plan.Node, e query.Expr) (string, bool) {
 	saved := x.at
 	defer func() { x.at = saved }()
 	x.at = n
+	if _, isSet := n.(*plan.ProjectSet); isSet {
+		x.at = &output{n}
+	}
 	if c, ok := e.(*query.Col); ok {
-		if p, isSet := n.(*plan.ProjectSet); isSet && c.N < len(p.Exprs) && p.Project != nil {
-			return x.natural(n, c.N)
-		}
 		return x.column(c)
 	}
 	return x.p.Expr(e), false
 }
+
+// output is the place of expressions over what a node itself makes, not over its inputs.
+type output struct{ plan.Node }
 
 // natural prints natural column i of a node.
 func (x *explainer) natural(n plan.Node, i int) (string, bool) {

@@ -20,8 +20,8 @@ func (x *explainer) entry(n plan.Node) *entry {
 		x.output(e, n)
 	}
 	x.details(e, n)
-	x.subPlans(e, n)
 	x.below(e, n)
+	x.subPlans(e, n)
 	return e
 }
 

@@ -302,7 +302,7 @@ func (l *level) tidPath(r *rel) bool {
 	return false
 }
 
-const opTIDEqual base.OID = 402
+const opTIDEqual base.OID = 387
 
 func isCtid(e query.Expr, rte int) bool {
 	v, ok := e.(*query.Var)

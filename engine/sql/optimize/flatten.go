@@ -84,7 +84,7 @@ func (l *level) planCTEs() {
 			l.tables++
 			b = sub.recursive(c, info)
 		} else {
-			b = sub.plan(1)
+			b = sub.plan(0)
 		}
 		if l.err != nil {
 			return

@@ -125,6 +125,7 @@ func (l *level) place(isl *island) {
 // propagate adds constants along equalities of columns.
 func (l *level) propagate(isl *island) []query.Expr {
 	out := isl.quals
+	redundant := map[query.Expr]bool{}
 	for round := 0; round < 4; round++ {
 		added := false
 		for _, q := range out {
@@ -146,7 +147,12 @@ func (l *level) propagate(isl *island) []query.Expr {
 				continue
 			}
 			for _, j := range out {
-				if n := l.derive(j, eq, v, c); n != nil && !contains(out, n) && l.innerOnly(isl, n) {
+				n := l.derive(j, eq, v, c)
+				if n == nil || !l.innerOnly(isl, n) || !l.innerOnly(isl, eq) {
+					continue
+				}
+				redundant[j] = true // both of its sides equal the constant
+				if !contains(out, n) {
 					out = append(out, n)
 					added = true
 				}
@@ -156,7 +162,13 @@ func (l *level) propagate(isl *island) []query.Expr {
 			break
 		}
 	}
-	return out
+	var keep []query.Expr
+	for _, q := range out {
+		if !redundant[q] {
+			keep = append(keep, q)
+		}
+	}
+	return keep
 }
 
 // innerOnly tells whether a condition is over relations that no outer join of the island can null.

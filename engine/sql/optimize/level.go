@@ -57,7 +57,8 @@ func (p *planner) newLevel(parent *level, q *query.Query) *level {
 	return &level{planner: p, parent: parent, q: q, ctes: map[*query.CTE]*cteInfo{}, multi: map[int]query.Expr{}}
 }
 
-// plan plans the level. Its columns are those the query shows. Fraction is the expected share of rows to be read.
+// plan plans the level. Its columns are those the query shows. Fraction is what is expected to be read: below one a share of
+// the rows, from one on a number of rows, zero for all.
 func (l *level) plan(fraction float64) built {
 	if l.depth++; l.depth > maxDepth {
 		l.fail(pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded"))
@@ -103,6 +104,7 @@ func (l *level) prepare() {
 	l.q.From = l.flattenRight(l.q.From)
 	l.q.EachExpr(func(p *query.Expr) { *p = l.simplify(*p) })
 	l.q.Where = dropTrue(l.q.Where)
+	dropTrueOn(l.q.From)
 	l.q.Having = dropTrue(l.q.Having)
 	l.havingToWhere()
 	l.reduceOuterJoins()

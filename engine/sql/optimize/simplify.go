@@ -54,6 +54,15 @@ func dropTrue(e query.Expr) query.Expr {
 	return e
 }
 
+func dropTrueOn(items []query.FromItem) {
+	for _, it := range items {
+		if j, ok := it.(*query.FromJoin); ok {
+			j.On = dropTrue(j.On)
+			dropTrueOn([]query.FromItem{j.Left, j.Right})
+		}
+	}
+}
+
 // simplify folds constants and flattens boolean expressions, bottom-up.
 func (l *level) simplify(e query.Expr) query.Expr {
 	switch x := e.(type) {

@@ -19,7 +19,11 @@ func Statement(opt *Options, q *query.Query) (*plan.Statement, error) {
 	c := copyQuery(q)
 	levelRecursion(c)
 	l := p.newLevel(nil, c)
-	b := l.plan(p.set.CursorFraction)
+	fraction := p.set.CursorFraction
+	if fraction >= 1 {
+		fraction = 0
+	}
+	b := l.plan(fraction)
 	if p.err != nil {
 		return nil, p.err
 	}
