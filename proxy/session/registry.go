@@ -14,6 +14,7 @@ type Registry struct {
 	mu      sync.Mutex
 	clients map[uint32]*Client // guarded by mu
 	changed chan struct{}      // guarded by mu; closed and replaced when a client leaves
+	ending  bool               // guarded by mu; TerminateAll has been called
 }
 
 // NewRegistry makes an empty registry.
@@ -25,6 +26,9 @@ func NewRegistry() *Registry {
 func (r *Registry) add(c *Client) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.ending {
+		return terminatedByAdmin()
+	}
 	var byRole, byDB int32
 	role, db := c.s.User, c.s.Database
 	if !role.Super && !c.console && (role.ConnLimit >= 0 || db.ConnLimit >= 0) {
@@ -86,8 +90,11 @@ func (r *Registry) TerminateBackend(pid uint32) bool {
 	return c != nil
 }
 
-// TerminateAll ends every client with 57P01.
+// TerminateAll ends every client with 57P01, those included that are still logging in.
 func (r *Registry) TerminateAll() {
+	r.mu.Lock()
+	r.ending = true
+	r.mu.Unlock()
 	for _, c := range r.all() {
 		c.kill(terminatedByAdmin())
 	}

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"manifold/proxy/auth"
+)
+
+func TestDefaultIsTheFileInTheRoot(t *testing.T) {
+	text, err := os.ReadFile("../../../../config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text) != defaults {
+		t.Error("config.toml and default.toml differ: copy the one over the other")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c, err := Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Port != 5432 || c.MaxClients != 10000 || c.QueueTimeout != 10*time.Second || c.AuthTimeout != time.Minute ||
+		c.RotationSize != 10<<20 || len(c.Rules) != 4 || c.Rules[3].Method != auth.SCRAM || c.Addresses[0] != "127.0.0.1" {
+		t.Errorf("%+v", c)
+	}
+	for _, f := range fields() {
+		if _, ok := c.shown[f.name]; !ok {
+			t.Errorf("%s has no default in config.toml", f.name)
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"[listen]\nprot = 1", `f.toml:2: unknown setting "listen.prot": [listen] has addresses, port, unix_socket_directory`},
+		{"foo = 1", `f.toml:1: unknown setting "foo": there are data and the tables`},
+		{"[foo]\nx = 1", `unknown setting "foo.x": there are data and the tables`},
+		{"\n[listen]\nport = \"x\"", `f.toml:3: listen.port: want a whole number from 1 to 65535, not x`},
+		{"[pool]\nqueue_timeout = 5", `f.toml:2: pool.queue_timeout: want a number with a unit`},
+		{"[pool]\nqueue_timeout = \"5 weeks\"", `f.toml:2: pool.queue_timeout: invalid value`},
+		{"[postgresql]\nwork_men = 1", `f.toml:2: unrecognized configuration parameter "work_men"`},
+		{"[postgresql]\nwork_mem = \"1kB\"", `f.toml:2: 1 kB is outside the valid range for parameter "work_mem" (64 .. 2147483647)`},
+		{"[postgresql]\nport = 1", `f.toml:2: parameter "port" is set by listen.port here`},
+		{"[[hba]]\ntype = \"local\"\nmethod=\"trust\"\n[[hba]]\ntype = \"host\"\nmethod = \"md5\"", `f.toml:4: rule 2 of [[hba]]: method is trust`},
+		{"[[hba]]\ntype = \"host\"\nmethod = \"trust\"\naddress = \"1.2.3\"", `invalid address "1.2.3"`},
+		{"[tls]\nkey = \"k\"", `tls.certificate and tls.key must be set together`},
+		{"data = ", `f.toml:1: `},
+	} {
+		path := filepath.Join(t.TempDir(), "f.toml")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(path)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package admin
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"manifold/engine/backend"
+	"manifold/engine/base"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/engine/sql/plan"
+	"manifold/engine/types"
+	"manifold/engine/vector"
+	"manifold/pool"
+	proxysession "manifold/proxy/session"
+)
+
+// Sources is what the console shows.
+type Sources struct {
+	Version string
+	Pools   func() []pool.Stat
+	Clients func() []proxysession.Entry
+	// Config gives the settings of the server as name, value and default.
+	Config func() [][3]string
+}
+
+// Backend answers the console's commands.
+type Backend struct {
+	from  Sources
+	batch vector.Batch
+}
+
+// New makes a console.
+func New(from Sources) *Backend { return &Backend{from: from} }
+
+// command is one line of HELP.
+type command struct {
+	name string
+	help string
+	run  func(b *Backend) table
+}
+
+type table struct {
+	cols []string
+	rows [][]string
+}
+
+func commands() []command {
+	return []command{
+		{"SHOW VERSION", "the version of the server", (*Backend).version},
+		{"SHOW POOLS", "slots, statements and backends by database", (*Backend).pools},
+		{"SHOW CLIENTS", "who is logged in", (*Backend).clients},
+		{"SHOW SERVERS", "the backends of each pool", (*Backend).servers},
+		{"SHOW DATABASES", "the databases that have a pool", (*Backend).databases},
+		{"SHOW CONFIG", "the configuration", (*Backend).config},
+		{"SHOW HELP", "this list", (*Backend).help},
+	}
+}
+
+// Simple implements pool.Statements.
+func (b *Backend) Simple(s *session.Session, text string, out backend.Sink) error {
+	for _, stmt := range strings.Split(text, ";") {
+		words := strings.Fields(stmt)
+		if len(words) == 0 {
+			continue
+		}
+		name := strings.ToUpper(strings.Join(words, " "))
+		if name == "HELP" {
+			name = "SHOW HELP"
+		}
+		found := false
+		for _, c := range commands() {
+			if c.name == name {
+				found = true
+				if err := b.send(c.run(b), out); err != nil {
+					return err
+				}
+			}
+		}
+		if !found {
+			return pgerror.Newf(pgerror.SyntaxError, "unknown command of the console: %s", strings.Join(words, " ")).
+				WithHint("SHOW HELP lists the commands.")
+		}
+	}
+	if strings.Trim(text, "; \t\r\n") == "" {
+		return out.Complete("")
+	}
+	return nil
+}
+
+func (b *Backend) send(t table, out backend.Sink) error {
+	cols := make([]plan.ResultColumn, len(t.cols))
+	for i, name := range t.cols {
+		cols[i] = plan.ResultColumn{Name: name, Type: types.OIDText, Typmod: -1}
+	}
+	if err := out.Describe(cols, nil); err != nil {
+		return err
+	}
+	b.batch.Cols = make([]vector.Vector, len(cols))
+	for rows := t.rows; len(rows) > 0; {
+		n := min(len(rows), vector.BatchSize)
+		b.batch.N, b.batch.Sel = n, nil
+		for i := range cols {
+			b.batch.Cols[i].Reset(true, n)
+			for j := range n {
+				b.batch.Cols[i].SetBytes(j, []byte(rows[j][i]))
+			}
+		}
+		if err := out.Rows(cols, nil, &b.batch); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return out.Complete("SHOW")
+}
+
+func (b *Backend) version() table {
+	return table{[]string{"version"}, [][]string{{b.from.Version}}}
+}
+
+func (b *Backend) pools() table {
+	t := table{cols: []string{"database", "slots", "running", "parked", "waiting", "backends", "clients", "grants", "wait_us"}}
+	for _, p := range b.from.Pools() {
+		t.rows = append(t.rows, []string{p.Name, strconv.Itoa(p.Slots), strconv.Itoa(p.Running), strconv.Itoa(p.Parked),
+			strconv.Itoa(p.Waiting), strconv.Itoa(p.Backends), strconv.Itoa(p.Leases), strconv.FormatUint(p.Grants, 10),
+			strconv.FormatInt(p.Waited.Microseconds(), 10)})
+	}
+	return t
+}
+
+func (b *Backend) clients() table {
+	t := table{cols: []string{"pid", "user", "database", "state", "addr", "port", "application_name", "tls", "state_change", "query"}}
+	for _, e := range b.from.Clients() {
+		tls := "off"
+		if e.TLS {
+			tls = "on"
+		}
+		addr := e.Info.ClientAddr
+		if addr == "" {
+			addr = "[local]"
+		}
+		t.rows = append(t.rows, []string{strconv.FormatUint(uint64(e.Who.PID), 10), e.Who.User, e.Who.Database, e.Info.State,
+			addr, strconv.Itoa(e.Info.ClientPort), e.Info.Application, tls, e.Info.StateChange.UTC().Format(time.RFC3339), e.Info.Query})
+	}
+	return t
+}
+
+func (b *Backend) servers() table {
+	t := table{cols: []string{"database", "kind", "backends", "running", "parked", "idle"}}
+	for _, p := range b.from.Pools() {
+		t.rows = append(t.rows, []string{p.Name, "engine", strconv.Itoa(p.Backends), strconv.Itoa(p.Running),
+			strconv.Itoa(p.Parked), strconv.Itoa(max(0, p.Backends-p.Running-p.Parked))})
+	}
+	return t
+}
+
+func (b *Backend) databases() table {
+	t := table{cols: []string{"name", "pool_size", "current_connections"}}
+	for _, p := range b.from.Pools() {
+		t.rows = append(t.rows, []string{p.Name, strconv.Itoa(p.Slots), strconv.Itoa(p.Leases)})
+	}
+	return t
+}
+
+func (b *Backend) config() table {
+	t := table{cols: []string{"key", "value", "default"}}
+	for _, c := range b.from.Config() {
+		t.rows = append(t.rows, []string{c[0], c[1], c[2]})
+	}
+	return t
+}
+
+func (b *Backend) help() table {
+	t := table{cols: []string{"command", "shows"}}
+	for _, c := range commands() {
+		t.rows = append(t.rows, []string{c.name, c.help})
+	}
+	return t
+}
+
+func noExtended() error {
+	return pgerror.Unsupported("the extended query protocol in the console")
+}
+
+// Parse implements pool.Statements.
+func (b *Backend) Parse(*session.Session, string, string, []base.OID) error { return noExtended() }
+
+// DescribeStatement implements pool.Statements.
+func (b *Backend) DescribeStatement(*session.Session, string) ([]base.OID, []plan.ResultColumn, error) {
+	return nil, nil, noExtended()
+}
+
+// CloseStatement implements pool.Statements.
+func (b *Backend) CloseStatement(*session.Session, string) error { return nil }
+
+// Bind implements pool.Portals.
+func (b *Backend) Bind(*session.Session, string, string, []int16, [][]byte, []int16) error {
+	return noExtended()
+}
+
+// DescribePortal implements pool.Portals.
+func (b *Backend) DescribePortal(*session.Session, string) ([]plan.ResultColumn, []int16, error) {
+	return nil, nil, noExtended()
+}
+
+// Execute implements pool.Portals.
+func (b *Backend) Execute(*session.Session, string, int, backend.Sink) (bool, error) {
+	return false, noExtended()
+}
+
+// ClosePortal implements pool.Portals.
+func (b *Backend) ClosePortal(*session.Session, string) error { return nil }
+
+// Sync implements pool.Transactions; the console has no transactions.
+func (b *Backend) Sync(*session.Session) error { return nil }
+
+// Fail implements pool.Transactions.
+func (b *Backend) Fail(*session.Session, *pgerror.Error) {}
+
+// Release implements pool.Transactions.
+func (b *Backend) Release(*session.Session) {}
+
+// Close implements pool.Transactions.
+func (b *Backend) Close() {}
