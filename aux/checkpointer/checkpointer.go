@@ -1,0 +1,115 @@
+package checkpointer
+
+import (
+	"context"
+	"time"
+)
+
+// Engine is what the checkpointer drives.
+type Engine interface {
+	// Checkpoint writes all dirty pages; pace is called with how far it is and may wait.
+	Checkpoint(pace func(done, total int) error) error
+	// RedoDistance gives the bytes of log written since the last checkpoint began.
+	RedoDistance() int64
+}
+
+// Settings are PostgreSQL's settings of these names; sizes in bytes.
+type Settings struct {
+	Timeout    time.Duration // checkpoint_timeout
+	MaxWAL     int64         // max_wal_size
+	Completion float64       // checkpoint_completion_target
+	Warning    time.Duration // checkpoint_warning
+}
+
+// Log tells what was done.
+type Log interface {
+	Say(format string, args ...any)
+	Warn(format string, args ...any)
+}
+
+// Checkpointer is the loop.
+type Checkpointer struct {
+	engine   Engine
+	settings func() Settings
+	log      Log
+	tick     time.Duration
+}
+
+// New makes a checkpointer; settings is asked before each decision.
+func New(e Engine, settings func() Settings, log Log) *Checkpointer {
+	return &Checkpointer{engine: e, settings: settings, log: log, tick: time.Second}
+}
+
+// cause says why a checkpoint is due.
+type cause uint8
+
+const (
+	none cause = iota
+	byTime
+	byLog
+)
+
+// due decides. Like PostgreSQL's, a checkpoint by log is due early enough to end within max_wal_size: at the size divided by
+// one plus the completion target.
+func due(s Settings, since time.Duration, distance int64) cause {
+	switch {
+	case s.MaxWAL > 0 && float64(distance) >= float64(s.MaxWAL)/(1+s.Completion):
+		return byLog
+	case s.Timeout > 0 && since >= s.Timeout && distance > idleDistance:
+		return byTime
+	}
+	return none
+}
+
+// idleDistance is the log that an idle server may have written since its last checkpoint: not worth another.
+const idleDistance = 8 << 10
+
+// Run works until ctx ends. A checkpoint that fails ends it: the supervisor takes over.
+func (c *Checkpointer) Run(ctx context.Context) error {
+	last := time.Now()
+	t := time.NewTicker(c.tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		s := c.settings()
+		why := due(s, time.Since(last), c.engine.RedoDistance())
+		if why == none {
+			continue
+		}
+		if gap := time.Since(last); why == byLog && gap < s.Warning {
+			c.log.Warn("checkpoints are occurring too frequently (%d seconds apart); consider increasing the configuration parameter \"max_wal_size\"", int(gap.Seconds()))
+		}
+		last = time.Now()
+		if err := c.engine.Checkpoint(c.pace(ctx, s, last)); err != nil {
+			return err
+		}
+		c.log.Say("checkpoint complete in %.3f s", time.Since(last).Seconds())
+	}
+}
+
+// pace spreads the writes: after a share of the pages, the same share of the interval's time or of its log should be gone.
+func (c *Checkpointer) pace(ctx context.Context, s Settings, began time.Time) func(done, total int) error {
+	start := c.engine.RedoDistance()
+	return func(done, total int) error {
+		for ctx.Err() == nil && total > 0 {
+			share := float64(done) / float64(total) * s.Completion
+			byTime := time.Since(began).Seconds() / s.Timeout.Seconds()
+			byLog := 0.0
+			if s.MaxWAL > 0 {
+				byLog = float64(c.engine.RedoDistance()-start) / (float64(s.MaxWAL) / (1 + s.Completion))
+			}
+			if share <= byTime || share <= byLog {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		return nil
+	}
+}
