@@ -34,3 +34,28 @@ type CopyWriter interface {
 	Write(row []byte) error
 	Close() error
 }
+
+// Discard is a Sink that throws answers away, for statements the server runs for itself.
+type Discard struct{}
+
+// Describe implements Sink.
+func (Discard) Describe([]plan.ResultColumn, []int16) error { return nil }
+
+// Rows implements Sink.
+func (Discard) Rows([]plan.ResultColumn, []int16, *vector.Batch) error { return nil }
+
+// Complete implements Sink.
+func (Discard) Complete(string) error { return nil }
+
+// Notice implements Sink.
+func (Discard) Notice(*pgerror.Error) error { return nil }
+
+// CopyIn implements Sink.
+func (Discard) CopyIn(bool, int) (CopyReader, error) {
+	return nil, pgerror.Unsupported("COPY without a client")
+}
+
+// CopyOut implements Sink.
+func (Discard) CopyOut(bool, int) (CopyWriter, error) {
+	return nil, pgerror.Unsupported("COPY without a client")
+}

@@ -62,6 +62,7 @@ type Instrument struct {
 	SortSpace                   int64 // kB
 	SortDisk                    bool
 	HashBatches                 int
+	HashBuckets                 int
 	HashMemory                  int64
 }
 

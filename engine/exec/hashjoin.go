@@ -119,7 +119,7 @@ func (h *hashJoin) build(x *Context) error {
 		}
 	}
 	if h.instr != nil {
-		h.instr.HashMemory, h.instr.HashBatches = (h.rows.size()+h.table.memory())/1024+1, 1
+		h.instr.HashMemory, h.instr.HashBatches, h.instr.HashBuckets = (h.rows.size()+h.table.memory())/1024+1, 1, len(h.table.buckets)
 		if h.parts != nil {
 			h.instr.HashBatches = joinPartCount + 1
 		}

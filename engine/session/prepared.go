@@ -19,7 +19,8 @@ type Prepared struct {
 	Tag       string
 	CreatedAt time.Time
 	FromSQL   bool
-	Cached    any // the backend's plan for it, with what it was made under
+	Asked     []base.OID // parameter types the client gave
+	Cached    any        // the backend's plan for it, with what it was made under; nil for a utility statement
 }
 
 // Portal is a bound statement or a cursor, suspended or not yet begun.
@@ -29,11 +30,22 @@ type Portal struct {
 	Formats   []int16 // result formats, one per column or one for all
 	Depth     int     // subtransaction depth it was made in
 	Hold      bool
+	Held      bool // its transaction is over
 	Scroll    bool
 	Binary    bool
+	Query     string
 	Done      bool
 	CreatedAt time.Time
-	Run       Runner // what runs it
+	Result    []plan.ResultColumn // of a cursor, which has no prepared statement
+	Run       Runner              // what runs it
+}
+
+// Columns gives what the portal returns; nil for no rows.
+func (p *Portal) Columns() []plan.ResultColumn {
+	if p.Statement != nil {
+		return p.Statement.Columns
+	}
+	return p.Result
 }
 
 // Runner is the running half of a portal, made by the backend.

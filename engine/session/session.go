@@ -31,7 +31,10 @@ type Session struct {
 	Proc     *txn.Proc
 	Database *catalog.Database
 	User     *catalog.Role // session_user
+	Login    *catalog.Role // who authenticated
 	Started  time.Time
+
+	StatementTime time.Time // when the client's message was taken up
 
 	Settings *Settings
 	Role     base.OID // current_user; User.OID unless SET ROLE
@@ -54,6 +57,8 @@ type Session struct {
 	planEnv   uint64
 	planStamp uint64
 	planRole  base.OID
+	hot       Hot
+	hotStamp  uint64
 
 	mu   sync.Mutex
 	info Info // guarded by mu

@@ -246,3 +246,17 @@ func (s *Settings) TakeReports(f func(name, value string)) {
 	}
 	s.report = s.report[:0]
 }
+
+// SetInternal gives a parameter that only the server sets its value.
+func (s *Settings) SetInternal(name, text string) {
+	p, ok := setting.Lookup(name)
+	if !ok {
+		return
+	}
+	v, err := p.Parse(text)
+	if err != nil {
+		v = setting.Value{Str: text}
+	}
+	s.values[p.Name] = &entry{value: v, reset: v, source: sourceConfig}
+	s.stamp++
+}

@@ -26,6 +26,7 @@ type Variant struct {
 	Generation uint64 // of the catalog cache
 	Params     []base.OID
 	Tag        string
+	Slots      []Slot // by literal: how its value is read, where Plan.Slots says that it is
 
 	// Checked is the role the privileges were last granted to, for this generation; zero for none.
 	Checked atomic.Uint32
@@ -34,6 +35,14 @@ type Variant struct {
 	free  []*exec.Instance
 	keep  int
 	bytes int64
+}
+
+// Slot says how a literal becomes the value of the constant it stands for.
+type Slot struct {
+	Type       base.OID
+	Typmod     int32
+	Negated    bool
+	FromString bool
 }
 
 // NewVariant makes a variant that keeps up to keep idle instances.

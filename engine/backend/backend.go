@@ -1,0 +1,163 @@
+package backend
+
+import (
+	"time"
+
+	"manifold/engine/base"
+	"manifold/engine/builtins"
+	"manifold/engine/catalog"
+	"manifold/engine/command"
+	"manifold/engine/exec"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/recovery"
+	"manifold/engine/sequence"
+	"manifold/engine/session"
+	"manifold/engine/sql/parse"
+	"manifold/engine/sql/plancache"
+	"manifold/engine/sysfuncs"
+	"manifold/engine/types"
+)
+
+// Services is what backends share: one set for a cluster.
+type Services struct {
+	Cluster   *recovery.Cluster
+	Opened    *catalog.Opened
+	Sequences *sequence.Sequences
+	Builder   *exec.Builder
+	Caches    func(database base.OID) *catalog.Cache
+	Plans     func(database base.OID) *plancache.Cache
+	// Invalidate tells the caches of what a session of database committed.
+	Invalidate func(database base.OID, inv *catalog.Invalidation)
+	Server     command.Host
+	Activity   sysfuncs.Host
+	Log        func(err *pgerror.Error, context string) // what no client is there to hear
+	Temp       exec.TempFiles
+	Keep       int // idle instances kept per plan
+}
+
+// Backend runs statements for whichever session borrows it.
+type Backend struct {
+	svc *Services
+
+	s        *session.Session
+	shape    parse.Shape
+	key      []byte
+	src      catalog.HeapSource
+	view     catalog.View
+	names    catalog.Names
+	path     []base.OID
+	pathOK   bool
+	scope    sysfuncs.Scope
+	fctx     builtins.Context
+	ectx     exec.Context
+	snap     mvcc.Snapshot
+	literals []types.Datum
+	scratch  []byte
+	formats  []int16
+	values   values
+	lazy     lazyNames
+}
+
+// New makes a backend.
+func New(svc *Services) *Backend { return &Backend{svc: svc} }
+
+// Close gives up what the backend holds.
+func (b *Backend) Close() {}
+
+// attach turns the backend to a session for one message.
+func (b *Backend) attach(s *session.Session) {
+	b.s = s
+	b.pathOK = false
+	b.src = catalog.HeapSource{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx()}
+	b.view.Reset(&b.src, b.cache())
+	b.names.View = &b.view
+	b.values.b = b
+}
+
+// cache gives the catalog cache the session reads through.
+func (b *Backend) cache() *catalog.Cache {
+	if c := b.s.Catalog.Cache; c != nil {
+		return c
+	}
+	return b.svc.Caches(b.s.Database.OID)
+}
+
+// searchPath gives the schemas of unqualified names for this statement; the transaction must have begun.
+func (b *Backend) searchPath() ([]base.OID, error) {
+	if b.pathOK {
+		return b.path, nil
+	}
+	path, err := b.s.SearchPath(func(name string) (base.OID, error) {
+		n, err := b.view.NamespaceByName(name)
+		if n == nil || err != nil {
+			return 0, err
+		}
+		return n.OID, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.path, b.pathOK = path, true
+	b.names.SearchPath = path
+	return path, nil
+}
+
+// env gives the session's forms of values, with the names and the time of this statement.
+func (b *Backend) env() *types.Env {
+	e := b.s.Env()
+	b.lazy.b = b
+	e.Names = &b.lazy
+	e.Now = b.s.Tx.Start
+	return e
+}
+
+// lazyNames finds the search path only when a reg type asks for a name.
+type lazyNames struct{ b *Backend }
+
+func (l *lazyNames) OIDOf(kind types.RegKind, name string) (base.OID, error) {
+	if _, err := l.b.searchPath(); err != nil {
+		return 0, err
+	}
+	return l.b.names.OIDOf(kind, name)
+}
+
+func (l *lazyNames) NameOf(kind types.RegKind, oid base.OID) (string, bool) {
+	if _, err := l.b.searchPath(); err != nil {
+		return "", false
+	}
+	return l.b.names.NameOf(kind, oid)
+}
+
+// functions fills the context that built-in functions see.
+func (b *Backend) functions(c *builtins.Context) {
+	c.Env = b.env()
+	c.TransactionTime, c.StatementTime, c.Clock = b.s.Tx.Start, b.s.StatementTime, time.Now
+	b.scope = sysfuncs.Scope{Session: b.s, View: &b.view, Names: &b.names, Host: b.svc.Activity, Opened: b.svc.Opened,
+		Sequences: b.svc.Sequences, Task: b.s.Task, Tx: b.s.Proc.Tx(), Wait: b.s.Hot().Wait, Locks: b.svc.Cluster.Locks,
+		TransactionTime: b.s.Tx.Start}
+	c.Session = &b.scope
+}
+
+// values answers what expressions ask of the session.
+type values struct{ b *Backend }
+
+// SQLValue implements eval.SessionValues.
+func (v *values) SQLValue(name string, typmod int32) (types.Datum, error) {
+	if err := v.b.scopePath(); err != nil {
+		return types.Null, err
+	}
+	return sysfuncs.SQLValue(&v.b.scope, name, typmod)
+}
+
+// NextValue implements eval.SessionValues.
+func (v *values) NextValue(seq uint32) (int64, error) {
+	return sysfuncs.NextValue(&v.b.scope, base.OID(seq))
+}
+
+// scopePath gives the functions' scope its search path.
+func (b *Backend) scopePath() error {
+	path, err := b.searchPath()
+	b.scope.SearchPath = path
+	return err
+}

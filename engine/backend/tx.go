@@ -1,0 +1,265 @@
+package backend
+
+import (
+	"fmt"
+	"time"
+
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+)
+
+// begin makes sure that a transaction runs.
+func (b *Backend) begin(now time.Time) {
+	s := b.s
+	if s.Proc.Tx().Running() {
+		return
+	}
+	h := s.Hot()
+	s.Proc.Begin()
+	s.Tx = session.TxState{Start: now, Isolation: h.Isolation, ReadOnly: h.ReadOnly, Deferrable: h.Deferrable,
+		Savepoints: s.Tx.Savepoints[:0]}
+}
+
+// snapshot gives the statement its snapshot; release gives it back.
+func (b *Backend) snapshot(snap *mvcc.Snapshot) {
+	t := &b.s.Tx
+	tx := b.s.Proc.Tx()
+	if t.Isolation == session.ReadCommitted {
+		tx.Snapshot(snap)
+		return
+	}
+	if !t.HaveSnap {
+		tx.Snapshot(&t.Snapshot)
+		t.HaveSnap = true
+	}
+	tx.CopySnapshot(snap, &t.Snapshot)
+}
+
+// commit ends the transaction; an error means that it was rolled back.
+func (b *Backend) commit() error {
+	s := b.s
+	if err := b.holdCursors(); err != nil {
+		return err
+	}
+	b.closePortals(true)
+	_, err := s.Proc.Tx().Commit(s.Task, s.Hot().Level)
+	s.Settings.End(err == nil)
+	b.ended()
+	return err
+}
+
+// abort rolls the transaction back. It cannot fail.
+func (b *Backend) abort() {
+	b.closePortals(false)
+	b.s.Proc.Tx().Abort(b.s.Task)
+	b.s.Settings.End(false)
+	b.ended()
+}
+
+func (b *Backend) ended() {
+	s := b.s
+	s.Tx.Block, s.Tx.Implicit, s.Tx.HaveSnap = false, false, false
+	s.Tx.Savepoints = s.Tx.Savepoints[:0]
+	s.Status = session.Idle
+	s.Catalog = session.Overlay{}
+	b.view.UseCache(b.cache())
+	b.pathOK = false
+}
+
+// finish ends a statement: alone it commits, within a block the next statement sees what it did.
+func (b *Backend) finish() error {
+	if !b.s.Proc.Tx().Running() {
+		return nil
+	}
+	if !b.s.Tx.Block && !b.s.Tx.Implicit {
+		return b.commit()
+	}
+	return b.s.Proc.Tx().NextCommand()
+}
+
+// Fail ends a failed statement: a lone one is rolled back, a block waits for ROLLBACK.
+func (b *Backend) Fail(s *session.Session, _ *pgerror.Error) {
+	b.attach(s)
+	s.Told = true
+	tx := s.Proc.Tx()
+	switch {
+	case !tx.Running():
+		if s.Tx.Block {
+			s.Status = session.Failed
+		}
+	case !s.Tx.Block:
+		b.abort()
+	case s.Status == session.Failed:
+	case tx.Depth() > 0:
+		// The savepoint is rolled back at once, and stands again for ROLLBACK TO.
+		b.rollbackSub(tx.Depth())
+		s.Status = session.Failed
+	default:
+		savepoints := s.Tx.Savepoints
+		b.abort()
+		s.Tx.Block, s.Tx.Savepoints = true, savepoints[:0]
+		s.Status = session.Failed
+	}
+}
+
+// rollbackSub rolls back to the savepoint at a depth and sets it anew.
+func (b *Backend) rollbackSub(depth int) {
+	s := b.s
+	tx := s.Proc.Tx()
+	b.closePortalsFrom(depth)
+	for tx.Depth() >= depth {
+		tx.AbortSub()
+	}
+	s.Settings.EndSub(depth, false)
+	s.Tx.Savepoints = s.Tx.Savepoints[:depth]
+	tx.BeginSub(s.Tx.Savepoints[depth-1])
+	if s.Catalog.Cache != nil {
+		s.Catalog.Cache = newOverlay(s)
+		b.view.UseCache(s.Catalog.Cache)
+	}
+	b.pathOK = false
+}
+
+func errFailed() error {
+	return pgerror.New(pgerror.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+}
+
+// beginBlock is BEGIN.
+func (b *Backend) beginBlock(iso *session.Isolation, readOnly, deferrable *bool) error {
+	s := b.s
+	if s.Tx.Block {
+		s.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.ActiveSQLTransaction, "there is already a transaction in progress"))
+		return nil
+	}
+	b.begin(s.StatementTime)
+	s.Tx.Block, s.Tx.Implicit = true, false
+	s.Status = session.InTx
+	return b.transactionModes(iso, readOnly, deferrable)
+}
+
+func (b *Backend) transactionModes(iso *session.Isolation, readOnly, deferrable *bool) error {
+	t := &b.s.Tx
+	if iso != nil {
+		if t.HaveSnap && t.Isolation != *iso {
+			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must be called before any query")
+		}
+		if *iso == session.Serializable {
+			return pgerror.Unsupported("transaction isolation level serializable")
+		}
+		t.Isolation = *iso
+	}
+	if readOnly != nil {
+		t.ReadOnly = *readOnly
+	}
+	if deferrable != nil {
+		t.Deferrable = *deferrable
+	}
+	return nil
+}
+
+// commitBlock is COMMIT: a failed block is rolled back. It gives the command tag.
+func (b *Backend) commitBlock() (string, error) {
+	s := b.s
+	if s.Status == session.Failed {
+		return "ROLLBACK", b.rollbackBlock()
+	}
+	if !s.Tx.Block {
+		s.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.NoActiveSQLTransaction, "there is no transaction in progress"))
+	}
+	if s.Proc.Tx().Running() {
+		return "COMMIT", b.commit()
+	}
+	b.ended()
+	return "COMMIT", nil
+}
+
+// rollbackBlock is ROLLBACK.
+func (b *Backend) rollbackBlock() error {
+	s := b.s
+	if !s.Tx.Block {
+		s.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.NoActiveSQLTransaction, "there is no transaction in progress"))
+	}
+	b.abort()
+	return nil
+}
+
+// savepoint is SAVEPOINT.
+func (b *Backend) savepoint(name string) error {
+	if !b.s.Tx.Block {
+		return noBlock("SAVEPOINT")
+	}
+	b.s.Proc.Tx().BeginSub(name)
+	b.s.Tx.Savepoints = append(b.s.Tx.Savepoints, name)
+	return nil
+}
+
+func noBlock(what string) error {
+	return pgerror.Newf(pgerror.NoActiveSQLTransaction, "%s can only be used in transaction blocks", what)
+}
+
+func (b *Backend) findSavepoint(name, what string) (int, error) {
+	if !b.s.Tx.Block {
+		return 0, noBlock(what)
+	}
+	for i := len(b.s.Tx.Savepoints) - 1; i >= 0; i-- {
+		if b.s.Tx.Savepoints[i] == name {
+			return i + 1, nil
+		}
+	}
+	return 0, pgerror.Newf(pgerror.InvalidSavepointSpecification, "savepoint \"%s\" does not exist", name)
+}
+
+// release is RELEASE SAVEPOINT.
+func (b *Backend) release(name string) error {
+	depth, err := b.findSavepoint(name, "RELEASE SAVEPOINT")
+	if err != nil {
+		return err
+	}
+	tx := b.s.Proc.Tx()
+	for tx.Depth() >= depth {
+		b.s.Settings.EndSub(tx.Depth(), true)
+		tx.ReleaseSub()
+	}
+	for _, p := range b.s.Portals {
+		p.Depth = min(p.Depth, depth-1)
+	}
+	b.s.Tx.Savepoints = b.s.Tx.Savepoints[:depth-1]
+	return nil
+}
+
+// rollbackTo is ROLLBACK TO SAVEPOINT.
+func (b *Backend) rollbackTo(name string) error {
+	depth, err := b.findSavepoint(name, "ROLLBACK TO SAVEPOINT")
+	if err != nil {
+		return err
+	}
+	b.rollbackSub(depth)
+	b.s.Status = session.InTx
+	return nil
+}
+
+// Sync ends the implicit transaction of a pipeline.
+func (b *Backend) Sync(s *session.Session) error {
+	b.attach(s)
+	if s.Tx.Block || !s.Proc.Tx().Running() {
+		return nil
+	}
+	return b.commit()
+}
+
+// Release ends a session: what it has open is rolled back and everything it holds is given up.
+func (b *Backend) Release(s *session.Session) {
+	b.attach(s)
+	b.closePortals(false)
+	if s.Proc.Tx().Running() {
+		b.abort()
+	}
+	for name := range s.Portals {
+		b.dropPortal(name)
+	}
+	if err := b.dropTemp(); err != nil {
+		b.svc.Log(pgerror.From(err), fmt.Sprintf("temporary tables of session %d", s.ID))
+	}
+	clear(s.Statements)
+}

@@ -1,0 +1,245 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"manifold/engine/access/btree"
+	"manifold/engine/access/heap"
+	"manifold/engine/activity"
+	"manifold/engine/backend"
+	"manifold/engine/base"
+	"manifold/engine/buffer"
+	"manifold/engine/builtins"
+	"manifold/engine/catalog"
+	"manifold/engine/exec"
+	"manifold/engine/page"
+	"manifold/engine/pgerror"
+	"manifold/engine/recovery"
+	"manifold/engine/relation"
+	"manifold/engine/sequence"
+	"manifold/engine/session"
+	"manifold/engine/sql/plancache"
+	"manifold/engine/sysfuncs"
+	"manifold/engine/tempfile"
+	"manifold/engine/types"
+	"manifold/engine/vfs"
+	"manifold/engine/wal"
+)
+
+// Config is what an engine needs to start.
+type Config struct {
+	FS            vfs.FS            // the data directory
+	SharedBuffers int64             // bytes
+	WALBuffers    int               // bytes, a power of two; zero is 16 MiB
+	NoSync        bool              // fsync = off
+	Backends      int               // idle instances kept per plan
+	PlanCache     int64             // bytes; zero is 64 MiB
+	Settings      map[string]string // values of parameters that sessions start with
+	Log           func(err *pgerror.Error, context string)
+}
+
+// Engine is a running cluster.
+type Engine struct {
+	cfg     Config
+	lock    io.Closer
+	cluster *recovery.Cluster
+	opened  *catalog.Opened
+	temp    *tempfile.Files
+	svc     *backend.Services
+	started time.Time
+	loaded  atomic.Int64 // when the configuration was read, in Unix nanoseconds
+	nextID  atomic.Uint32
+
+	mu       sync.RWMutex // guards the maps
+	caches   map[base.OID]*catalog.Cache
+	plans    map[base.OID]*plancache.Cache
+	sessions map[uint32]*session.Session
+
+	checkpointMu sync.Mutex // one checkpoint at a time
+	requests     chan chan error
+}
+
+// LockFile keeps two processes off one data directory.
+const LockFile = "postmaster.pid"
+
+func (c *Config) options() recovery.Options {
+	frames := int(c.SharedBuffers / page.Size)
+	if frames < 128 {
+		frames = 16384
+	}
+	return recovery.Options{WAL: wal.Options{NoSync: c.NoSync, BufferSize: c.WALBuffers}, Buffers: buffer.Options{Frames: frames}}
+}
+
+// Open starts a cluster: it locks the data directory, recovers, and is then ready for sessions. An empty directory is an
+// error: see InitDB.
+func Open(_ context.Context, cfg Config) (*Engine, error) {
+	held, err := cfg.FS.Lock(LockFile)
+	if err != nil {
+		return nil, pgerror.Newf(pgerror.LockFileExists, "data directory is in use by another server (lock file \"%s\"): %v", LockFile, err)
+	}
+	e, err := open(cfg)
+	if err != nil {
+		_ = held.Close() // the first error tells more
+		return nil, err
+	}
+	e.lock = held
+	return e, nil
+}
+
+func open(cfg Config) (*Engine, error) {
+	if cfg.PlanCache == 0 {
+		cfg.PlanCache = 64 << 20
+	}
+	if cfg.Backends == 0 {
+		cfg.Backends = 8
+	}
+	if cfg.Log == nil {
+		cfg.Log = func(*pgerror.Error, string) {}
+	}
+	c, err := recovery.Start(cfg.FS, cfg.options())
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, cluster: c, started: time.Now(), caches: map[base.OID]*catalog.Cache{}, plans: map[base.OID]*plancache.Cache{},
+		sessions: map[uint32]*session.Session{}}
+	e.loaded.Store(e.started.UnixNano())
+	e.nextID.Store(uint32(e.started.Unix() & 0xFFFF))
+	if e.temp, err = tempfile.Open(cfg.FS); err != nil {
+		return nil, err
+	}
+	e.opened = catalog.NewOpened(c.Heaps, c.Txns)
+	e.svc = &backend.Services{
+		Cluster: c, Opened: e.opened, Sequences: sequence.New(c.Txns), Caches: e.Cache, Plans: e.plan, Server: (*commandHost)(e),
+		Activity: (*activityHost)(e), Log: cfg.Log, Temp: tempFiles{e.temp}, Keep: cfg.Backends,
+	}
+	e.svc.Builder = &exec.Builder{Store: c.Heaps, Lookup: lookup, Name: e.functionName, Fixed: e.fixed,
+		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
+		Table: func(d *relation.Desc) *heap.Table { return e.opened.Table(d) }}
+	return e, nil
+}
+
+// tempFiles hands temporary files to the executor.
+type tempFiles struct{ f *tempfile.Files }
+
+func (t tempFiles) Create() (exec.TempFile, error) { return t.f.Create() }
+
+// lookup finds the implementation of a function.
+func lookup(oid base.OID) (builtins.Entry, bool) {
+	if e, ok := sysfuncs.Lookup(oid); ok {
+		return e, true
+	}
+	return builtins.Lookup(oid)
+}
+
+// functionName names a function for an error.
+func (e *Engine) functionName(oid base.OID) string {
+	if name, ok := builtinName(oid); ok {
+		return name
+	}
+	return fmt.Sprintf("with OID %d", oid)
+}
+
+// fixed tells whether values of a type are kept in types.Datum.I. User types are all kept as bytes.
+func (e *Engine) fixed(typ base.OID) bool {
+	if typ >= base.FirstNormalOID {
+		return false
+	}
+	return types.Len(typ) > 0
+}
+
+// Cache gives the catalog cache of a database.
+func (e *Engine) Cache(db base.OID) *catalog.Cache {
+	e.mu.RLock()
+	c := e.caches[db]
+	e.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c = e.caches[db]; c == nil {
+		c = catalog.NewCache(db)
+		e.caches[db] = c
+	}
+	return c
+}
+
+func (e *Engine) plan(db base.OID) *plancache.Cache {
+	e.mu.RLock()
+	c := e.plans[db]
+	e.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c = e.plans[db]; c == nil {
+		c = plancache.New(e.cfg.PlanCache)
+		e.plans[db] = c
+	}
+	return c
+}
+
+// invalidate tells the caches what a session of database db has committed. The names of roles and databases are the whole
+// cluster's.
+func (e *Engine) invalidate(db base.OID, inv *catalog.Invalidation) {
+	e.Cache(db).Invalidate(inv)
+	if !inv.Groups[catalog.GroupNames] {
+		return
+	}
+	names := &catalog.Invalidation{}
+	names.Groups[catalog.GroupNames] = true
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for other, c := range e.caches {
+		if other != db {
+			c.Invalidate(names)
+		}
+	}
+}
+
+// NewBackend makes a backend for the pool.
+func (e *Engine) NewBackend() *backend.Backend { return backend.New(e.svc) }
+
+// NewSession makes a session that nobody has logged in to yet.
+func (e *Engine) NewSession(task *activity.Task) *session.Session {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	id := e.nextID.Add(1) & 0x3FFFFFFF
+	task.SessionID = id
+	s := session.New(id, binary.LittleEndian.Uint32(b[:]), task)
+	s.Proc = e.cluster.Txns.NewProc(e.cluster.Locks.NewOwner(id))
+	s.Proc.AfterEnd = e.afterEnd(s)
+	return s
+}
+
+// Shutdown makes the shutdown checkpoint and closes the cluster; no session may be left.
+func (e *Engine) Shutdown() error {
+	err := e.cluster.Shutdown()
+	e.unlock()
+	return err
+}
+
+// Abandon closes the files without a checkpoint, as an immediate shutdown does; the next start recovers.
+func (e *Engine) Abandon() error {
+	err := e.cluster.Close()
+	e.unlock()
+	return err
+}
+
+func (e *Engine) unlock() {
+	if e.lock != nil {
+		_ = e.lock.Close() // the process ends next
+		e.lock = nil
+	}
+}
+
+// Failed delivers when the log has failed, after which nothing can commit: the process must restart.
+func (e *Engine) Failed() <-chan struct{} { return e.cluster.Log.Failed() }

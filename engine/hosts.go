@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/builtins"
+	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/checkpoint"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/engine/types"
+)
+
+func oidDatum(oid base.OID) types.Datum { return types.Int(int64(oid)) }
+
+// builtinName gives the name of a built-in function.
+func builtinName(oid base.OID) (string, bool) {
+	if e, ok := builtins.Lookup(oid); ok {
+		return e.Name, true
+	}
+	facts := bootstrap.Load("pg_proc")
+	id, name := facts.Column("oid"), facts.Column("proname")
+	for _, r := range facts.Rows {
+		if r[id] == oid.String() {
+			return r[name], true
+		}
+	}
+	return "", false
+}
+
+// Checkpoint makes a checkpoint. pace is told how far it is and may wait; nil writes as fast as it can.
+func (e *Engine) Checkpoint(pace func(done, total int) error) (checkpoint.Result, error) {
+	e.checkpointMu.Lock()
+	defer e.checkpointMu.Unlock()
+	return e.cluster.Check.Run(checkpoint.Request{Pace: pace, Spare: 2})
+}
+
+// CleanBuffers writes up to max dirty pages that the clock will reach soon, and gives how many it wrote.
+func (e *Engine) CleanBuffers(max int) (int, error) { return e.cluster.Pool.CleanBuffers(max) }
+
+// FlushLog makes durable what asynchronous commits have written.
+func (e *Engine) FlushLog() error { return e.cluster.Log.Flush(e.cluster.Log.InsertLSN()) }
+
+// LogWritten gives the number of bytes of log written since the cluster was made, for max_wal_size.
+func (e *Engine) LogWritten() int64 { return int64(e.cluster.Log.InsertLSN()) }
+
+// RedoDistance gives the bytes of log that a crash now would have to redo.
+func (e *Engine) RedoDistance() int64 {
+	return int64(e.cluster.Log.InsertLSN() - e.cluster.Log.RedoLSN())
+}
+
+// RefreshHorizon lets vacuum and hints go as far as the running transactions allow.
+func (e *Engine) RefreshHorizon() {
+	e.cluster.Txns.RefreshHorizon()
+	e.cluster.Txns.TrimRing()
+}
+
+// commandHost is what utility statements ask of the server.
+type commandHost Engine
+
+// Checkpoint implements command.Host.
+func (h *commandHost) Checkpoint(task *activity.Task) error {
+	_, err := (*Engine)(h).Checkpoint(nil)
+	return err
+}
+
+// Sessions implements command.Host.
+func (h *commandHost) Sessions(db base.OID, self *session.Session) int {
+	n := 0
+	for _, s := range (*Engine)(h).Sessions() {
+		if s != self && s.Database != nil && s.Database.OID == db {
+			n++
+		}
+	}
+	return n
+}
+
+// disconnectWait bounds how long DROP DATABASE (FORCE) waits for the sessions it ends.
+const disconnectWait = 5 * time.Second
+
+// Disconnect implements command.Host.
+func (h *commandHost) Disconnect(db base.OID, self *session.Session) error {
+	e := (*Engine)(h)
+	for _, s := range e.Sessions() {
+		if s != self && s.Database != nil && s.Database.OID == db {
+			err := pgerror.New(pgerror.AdminShutdown, "terminating connection due to administrator command")
+			err.Severity = pgerror.SeverityFatal
+			s.Task.Terminate(err)
+		}
+	}
+	gone := make(chan struct{})
+	for deadline := time.Now().Add(disconnectWait); h.Sessions(db, self) > 0 && time.Now().Before(deadline); {
+		if err := self.Task.Wait(activity.EventLockObject, gone, 10*time.Millisecond); err != nil && err != error(activity.ErrTimeout) {
+			return err
+		}
+	}
+	return nil
+}
+
+// DropDatabase implements command.Host.
+func (h *commandHost) DropDatabase(_ *activity.Task, db base.OID) error {
+	e := (*Engine)(h)
+	e.cluster.Pool.DropDatabase(base.DefaultTablespace, db)
+	e.mu.Lock()
+	delete(e.caches, db)
+	delete(e.plans, db)
+	e.mu.Unlock()
+	return e.cluster.Store.RemoveDatabase(base.DefaultTablespace, db)
+}

@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"time"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/engine/txn"
+)
+
+// Login is what is known of a user and a database before the user has proved who it is.
+type Login struct {
+	Role     *catalog.Role
+	Database *catalog.Database
+}
+
+// afterEnd invalidates caches between the end of a transaction and the release of its locks.
+func (e *Engine) afterEnd(s *session.Session) func(*txn.Tx, bool, base.LSN) {
+	return func(_ *txn.Tx, committed bool, _ base.LSN) {
+		if committed && !s.Catalog.Changes.Empty() {
+			e.invalidate(s.Database.OID, &s.Catalog.Changes)
+		}
+		if s.Catalog.Cache != nil {
+			s.Catalog = session.Overlay{}
+		}
+	}
+}
+
+// Login looks a user and a database up. The role is nil when there is none, so that authentication can fail as it does for a
+// wrong password; a database that does not exist or does not accept the user is an error.
+func (e *Engine) Login(task *activity.Task, user, database string) (Login, error) {
+	var l Login
+	err := e.read(task, bootstrap.DatabaseTemplate1, func(v *catalog.View) error {
+		var err error
+		if l.Role, err = v.RoleByName(user); err != nil {
+			return err
+		}
+		l.Database, err = v.DatabaseByName(database)
+		return err
+	})
+	return l, err
+}
+
+// CheckLogin tells whether an authenticated user may connect.
+func (e *Engine) CheckLogin(l Login, user, database string) error {
+	switch {
+	case l.Role == nil:
+		return fatal(pgerror.InvalidAuthorizationSpecification, "role \"%s\" does not exist", user)
+	case !l.Role.CanLogin:
+		return fatal(pgerror.InvalidAuthorizationSpecification, "role \"%s\" is not permitted to log in", user)
+	case l.Database == nil:
+		return fatal(pgerror.InvalidCatalogName, "database \"%s\" does not exist", database)
+	case !l.Database.AllowConn:
+		return fatal(pgerror.ObjectNotInPrerequisiteState, "database \"%s\" is not currently accepting connections", database)
+	}
+	return nil
+}
+
+func fatal(code, format string, args ...any) error {
+	e := pgerror.Newf(code, format, args...)
+	e.Severity = pgerror.SeverityFatal
+	return e
+}
+
+// read runs f in a transaction of its own that only reads catalogs.
+func (e *Engine) read(task *activity.Task, db base.OID, f func(*catalog.View) error) error {
+	owner := e.cluster.Locks.NewOwner(task.SessionID)
+	p := e.cluster.Txns.NewProc(owner)
+	tx := p.Begin()
+	src := &catalog.HeapSource{Opened: e.opened, Task: task, Tx: tx}
+	err := f(catalog.NewView(src, e.Cache(db)))
+	tx.Abort(task)
+	p.Close()
+	owner.Close()
+	return err
+}
+
+// StartSession gives a session its user, database and settings: those of the configuration, of the database, of the role, and
+// the startup parameters of the client.
+func (e *Engine) StartSession(s *session.Session, l Login, params map[string]string) error {
+	s.User, s.Login, s.Role, s.UserName, s.Database = l.Role, l.Role, l.Role.OID, l.Role.Name, l.Database
+	for name, value := range e.cfg.Settings {
+		if err := s.Settings.Preset(name, value); err != nil {
+			return err
+		}
+	}
+	if err := e.storedSettings(s); err != nil {
+		return err
+	}
+	for name, value := range params {
+		switch name {
+		case "user", "database", "replication", "options":
+			continue
+		}
+		if err := s.Settings.Set(session.Change{Name: name, Text: value, Depth: -1, Super: l.Role.Super, Startup: true}); err != nil {
+			f := pgerror.From(err)
+			f.Severity = pgerror.SeverityFatal
+			return f
+		}
+	}
+	s.Settings.SetInternal("is_superuser", onOff(l.Role.Super))
+	s.Settings.SetInternal("session_authorization", l.Role.Name)
+	return nil
+}
+
+func onOff(v bool) string {
+	if v {
+		return "on"
+	}
+	return "off"
+}
+
+// storedSettings applies what ALTER DATABASE ... SET and ALTER ROLE ... SET have stored, the more specific last.
+func (e *Engine) storedSettings(s *session.Session) error {
+	for _, k := range [][2]base.OID{{s.Database.OID, 0}, {0, s.User.OID}, {s.Database.OID, s.User.OID}} {
+		var list []string
+		err := e.read(s.Task, s.Database.OID, func(v *catalog.View) error {
+			r, err := v.Row(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, oidDatum(k[0]), oidDatum(k[1]))
+			if r != nil {
+				list = r.Texts(bootstrap.ColDbRoleSettingSetconfig)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, entry := range list {
+			for i := range entry {
+				if entry[i] == '=' {
+					if err := s.Settings.Preset(entry[:i], entry[i+1:]); err != nil {
+						s.Notice(pgerror.From(err))
+					}
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Register makes a session visible to others.
+func (e *Engine) Register(s *session.Session) {
+	e.mu.Lock()
+	e.sessions[s.ID] = s
+	e.mu.Unlock()
+}
+
+// Unregister ends a session's visibility and its place among the transactions; a backend has released it before.
+func (e *Engine) Unregister(s *session.Session) {
+	e.mu.Lock()
+	delete(e.sessions, s.ID)
+	e.mu.Unlock()
+	if s.Proc != nil {
+		owner := s.Proc.Owner()
+		s.Proc.Close()
+		owner.Close()
+	}
+}
+
+// Sessions gives every registered session.
+func (e *Engine) Sessions() []*session.Session {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	out := make([]*session.Session, 0, len(e.sessions))
+	for _, s := range e.sessions {
+		out = append(out, s)
+	}
+	return out
+}
+
+// Session finds a session by its number, nil when there is none.
+func (e *Engine) Session(pid uint32) *session.Session {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.sessions[pid]
+}
+
+// activityHost is what functions ask of the server.
+type activityHost Engine
+
+func (h *activityHost) Sessions() []*session.Session { return (*Engine)(h).Sessions() }
+
+// Cancel implements sysfuncs.Host.
+func (h *activityHost) Cancel(pid uint32) bool {
+	s := (*Engine)(h).Session(pid)
+	if s == nil {
+		return false
+	}
+	s.Task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling statement due to user request"))
+	return true
+}
+
+// Terminate implements sysfuncs.Host.
+func (h *activityHost) Terminate(pid uint32) bool {
+	s := (*Engine)(h).Session(pid)
+	if s == nil {
+		return false
+	}
+	err := pgerror.New(pgerror.AdminShutdown, "terminating connection due to administrator command")
+	err.Severity = pgerror.SeverityFatal
+	s.Task.Terminate(err)
+	return true
+}
+
+func (h *activityHost) Started() time.Time      { return h.started }
+func (h *activityHost) ConfigLoaded() time.Time { return time.Unix(0, h.loaded.Load()) }
+func (h *activityHost) Reload() error           { return pgerror.Unsupported("pg_reload_conf") }
