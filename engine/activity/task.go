@@ -26,6 +26,7 @@ type Task struct {
 	slots     Slots
 	interrupt atomic.Pointer[pgerror.Error]
 	fatal     atomic.Bool
+	wake      func()
 	signal    chan struct{}
 	event     atomic.Uint32
 	since     atomic.Int64
@@ -49,6 +50,10 @@ func NewTask(sessionID uint32, slots Slots) *Task {
 // SetSlots joins the task to the pool whose slot it holds.
 func (t *Task) SetSlots(s Slots) { t.slots = s }
 
+// SetWake gives what Terminate calls to end a wait of the task's goroutine that is not in Wait, as for a client's next
+// message. It is set before the task is known to others, and called from any goroutine.
+func (t *Task) SetWake(wake func()) { t.wake = wake }
+
 // Cancel asks the running statement to end with err. It may be called from any goroutine; the first reason stays.
 func (t *Task) Cancel(err *pgerror.Error) {
 	t.interrupt.CompareAndSwap(nil, err)
@@ -60,6 +65,9 @@ func (t *Task) Terminate(err *pgerror.Error) {
 	t.fatal.Store(true)
 	t.interrupt.Store(err)
 	t.poke()
+	if t.wake != nil {
+		t.wake()
+	}
 }
 
 func (t *Task) poke() {
