@@ -215,9 +215,9 @@ func (p *Printer) rowCompare(x *query.RowCompare) {
 	p.b.WriteString("))")
 }
 
-// keyword begins a line of its own in pretty form.
+// keyword begins a line of its own.
 func (p *Printer) keyword(word string, before, after int) {
-	if !p.Pretty {
+	if p.Flat {
 		p.b.WriteString(word)
 		return
 	}
@@ -230,7 +230,7 @@ func (p *Printer) keyword(word string, before, after int) {
 
 func (p *Printer) caseExpr(x *query.Case) {
 	space := func() {
-		if !p.Pretty {
+		if p.Flat {
 			p.b.WriteByte(' ')
 		}
 	}
@@ -304,6 +304,11 @@ func (p *Printer) cast(x, arg query.Expr, form query.FuncForm, implicit bool) {
 }
 
 func (p *Printer) coerce(x, arg query.Expr, typ base.OID, mod int32) {
+	if mod >= 0 && arg.Type() == typ && arg.Typmod() < 0 { // a length put on top of a cast is one cast
+		if inner := castArg(arg); inner != nil {
+			arg = inner
+		}
+	}
 	if c, ok := arg.(*query.Const); ok && c.Typ == typ && c.Mod == -1 {
 		p.constant(c, -1)
 	} else {
@@ -339,6 +344,21 @@ func (p *Printer) funcExpr(x *query.FuncExpr, implicit bool) {
 		p.expr(a, true)
 	}
 	p.b.WriteByte(')')
+}
+
+// castArg gives what a cast casts; nil for anything else.
+func castArg(e query.Expr) query.Expr {
+	switch x := e.(type) {
+	case *query.FuncExpr:
+		if x.Form == query.FormExplicitCast || x.Form == query.FormImplicitCast {
+			return x.Args[0]
+		}
+	case *query.Relabel:
+		return x.Arg
+	case *query.CoerceViaIO:
+		return x.Arg
+	}
+	return nil
 }
 
 // castMod gives the length of a length coercion, which is its second argument.

@@ -21,6 +21,8 @@ type Printer struct {
 	Env    *types.Env
 	Leaves Namer
 	Pretty bool
+	// Flat keeps everything on one line, as EXPLAIN wants it.
+	Flat bool
 	// Folded prints ARRAY[...] of constants as the array literal that planning elsewhere would have made of it.
 	Folded bool
 
@@ -82,6 +84,14 @@ func (p *Printer) view() *catalog.View { return p.Names.View }
 
 // typeName prints a type with its modifier.
 func (p *Printer) typeName(typ base.OID, mod int32) string {
+	if mod < 0 { // without a length the SQL name would mean a length of one
+		switch typ {
+		case types.OIDBPChar:
+			return "bpchar"
+		case types.ArrayType(types.OIDBPChar):
+			return "bpchar[]"
+		}
+	}
 	if _, ok := types.Lookup(typ); ok {
 		return types.FormatType(typ, mod)
 	}
@@ -178,11 +188,5 @@ func (p *Printer) constant(c *query.Const, label int) {
 	}
 }
 
-// QuoteLiteral quotes a string constant; backslashes make it an E” string.
-func QuoteLiteral(s string) string {
-	q := "'" + strings.ReplaceAll(s, "'", "''") + "'"
-	if strings.Contains(s, `\`) {
-		return "E" + strings.ReplaceAll(q, `\`, `\\`)
-	}
-	return q
-}
+// QuoteLiteral quotes a string constant, by the rules of standard-conforming strings.
+func QuoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -52,7 +52,7 @@ type Run struct {
 // Lines gives EXPLAIN's answer, one row each. Run is nil without ANALYZE.
 func Lines(s *plan.Statement, names *catalog.Names, env *types.Env, opt Options, run *Run) []string {
 	x := &explainer{stmt: s, opt: opt, run: run, params: map[int]string{}}
-	x.p = &deparse.Printer{Names: names, Env: env, Leaves: x, Folded: true}
+	x.p = &deparse.Printer{Names: names, Env: env, Leaves: x, Folded: true, Flat: true}
 	x.prefix = opt.Verbose || x.countNames() > 1
 	root := x.entry(s.Root)
 	x.attach(root, s.Root)
@@ -148,12 +148,25 @@ func (x *explainer) attach(e *entry, root plan.Node) {
 	for i, s := range x.stmt.SubPlans {
 		if s.Init && !x.shown(i) && x.reads(root, s.Output) {
 			x.done[i] = true
-			sub := x.entry(s.Root)
-			x.attach(sub, s.Root)
+			root := x.behind(s.Root)
+			sub := x.entry(root)
+			x.attach(sub, root)
 			front = append(front, child{label: s.Name, kind: "InitPlan", entry: sub})
 		}
 	}
 	e.children = append(front, e.children...)
+}
+
+// behind gives the sub-select whose existence, array or row a sub-plan that runs once computes.
+func (x *explainer) behind(n plan.Node) plan.Node {
+	if r, ok := n.(*plan.Result); ok && r.Child == nil && len(r.Project) == 1 {
+		if s, ok := r.Project[0].(*query.SubExpr); ok {
+			x.shown(s.Plan)
+			x.done[s.Plan] = true
+			return x.stmt.SubPlans[s.Plan].Root
+		}
+	}
+	return n
 }
 
 func (x *explainer) shown(i int) bool {

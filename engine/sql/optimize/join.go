@@ -6,6 +6,7 @@ import (
 
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/query"
+	"manifold/engine/types"
 )
 
 func (l *level) unsupportedFull() {
@@ -234,7 +235,7 @@ func (l *level) hashClauses(on []query.Expr, left, right relset) []hashClause {
 			continue
 		}
 		c := l.operator(op)
-		if !c.CanHash || c.Left != c.Right {
+		if !c.CanHash || c.Left != c.Right && !(integer(c.Left) && integer(c.Right)) {
 			continue
 		}
 		family, _ := l.btreeFamily(op)
@@ -270,6 +271,11 @@ func (l *level) joinPaths(r, a, b *joinRel, join query.JoinType, on, filter []qu
 	if m := l.mergePath(p, q, join, on, filter, hash, r.rows); m != nil {
 		r.paths = addPath(r.paths, m, true)
 	}
+}
+
+// integer tells whether values of a type hash as the number they are, whatever its width.
+func integer(typ oid) bool {
+	return typ == types.OIDInt2 || typ == types.OIDInt4 || typ == types.OIDInt8
 }
 
 func swapClauses(l *level, h []hashClause) []hashClause {

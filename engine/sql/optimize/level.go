@@ -21,6 +21,7 @@ type level struct {
 	nests  []*nest
 	ctes   map[*query.CTE]*cteInfo
 	multi  map[int]query.Expr // SubMulti links done, by ID
+	plain  bool               // aggregates are computed from all rows
 	known  []query.Expr       // expressions that are equal to a constant in every row
 	scans  map[int]int        // statement-wide numbers of scanned relations, by range table index
 	wanted [][]orderKey       // orders of rows that would save a sort

@@ -129,9 +129,28 @@ func (l *level) otherColumns() []query.Expr {
 	return out
 }
 
-// attribute gives column N of a row as expressions of Modify read it: attribute N+1; system columns and the whole row, whose
-// attribute numbers are not positive, keep that rule (ctid is -2, the whole row -1).
-func attribute(v *query.Var, side query.Side) query.Expr { return colOf(v, side, v.Attr-1) }
+// attribute gives a column of a row that Modify's expressions read: column N is attribute N+1.
+func (l *level) attribute(v *query.Var, d *relation.Desc, side query.Side) query.Expr {
+	switch {
+	case v.Attr > 0:
+		return colOf(v, side, v.Attr-1)
+	case v.Attr == query.AttrTableOID:
+		return &query.Const{T: v.T, Value: types.Int(int64(d.OID)), Slot: -1}
+	case v.Attr == 0:
+		r := &query.RowExpr{T: v.T}
+		for i := range d.Columns {
+			c := &d.Columns[i]
+			if c.Dropped {
+				continue
+			}
+			r.Args = append(r.Args, colOf(&query.Var{T: query.T{Typ: c.Type, Mod: c.Typmod, Coll: c.Collation, Offset: -1}}, side, i))
+			r.Names = append(r.Names, c.Name)
+		}
+		return r
+	}
+	l.unsupported("system column of a row that is being changed")
+	return v
+}
 
 // returning plans RETURNING over the changed row (Inner) and the child's row (Outer).
 func (l *level) returning(m *plan.Modify, b built) []query.Expr {
@@ -147,7 +166,7 @@ func (l *level) returning(m *plan.Modify, b built) []query.Expr {
 				return x, true
 			case *query.Var:
 				if x.RTE == l.q.Result {
-					return attribute(x, query.Inner), true
+					return l.attribute(x, m.Rel, query.Inner), true
 				}
 				return l.translate(x, b.cols, nil), true
 			}
@@ -158,13 +177,13 @@ func (l *level) returning(m *plan.Modify, b built) []query.Expr {
 }
 
 // overRow makes an expression of a descriptor one over a row on the outer side.
-func (l *level) overRow(text string) query.Expr {
+func (l *level) overRow(d *relation.Desc, text string) query.Expr {
 	return query.Mutate(l.simplify(l.stored(text, 1)), func(x query.Expr) (query.Expr, bool) {
 		switch x := x.(type) {
 		case *query.Const:
 			return x, true
 		case *query.Var:
-			return attribute(x, query.Outer), true
+			return l.attribute(x, d, query.Outer), true
 		}
 		return nil, false
 	})
@@ -176,7 +195,7 @@ func (l *level) rowExprs(m *plan.Modify, d *relation.Desc) {
 		return
 	}
 	for _, c := range d.Checks {
-		m.Checks = append(m.Checks, plan.Check{Name: c.Name, Expr: l.overRow(c.Expr)})
+		m.Checks = append(m.Checks, plan.Check{Name: c.Name, Expr: l.overRow(d, c.Expr)})
 	}
 	for i := range d.Columns {
 		if d.Columns[i].Generated == 0 || d.Columns[i].Dropped {
@@ -185,18 +204,18 @@ func (l *level) rowExprs(m *plan.Modify, d *relation.Desc) {
 		text, err := l.opt.View.DefaultExpr(d.OID, i+1)
 		l.fail(err)
 		if text != "" {
-			m.Generated = append(m.Generated, plan.Generated{Attr: i + 1, Expr: l.overRow(text)})
+			m.Generated = append(m.Generated, plan.Generated{Attr: i + 1, Expr: l.overRow(d, text)})
 		}
 	}
 	for _, x := range d.Indexes {
 		var exprs, pred []query.Expr
 		for _, e := range x.Exprs {
 			if e != "" {
-				exprs = append(exprs, l.overRow(e))
+				exprs = append(exprs, l.overRow(d, e))
 			}
 		}
 		if x.Predicate != "" {
-			pred = conjuncts(l.overRow(x.Predicate))
+			pred = conjuncts(l.overRow(d, x.Predicate))
 		}
 		m.IndexExprs = append(m.IndexExprs, exprs)
 		m.Predicates = append(m.Predicates, pred)
@@ -217,9 +236,9 @@ func (l *level) conflict(m *plan.Modify) {
 				return x, true
 			case *query.Var:
 				if x.RTE == o.Excluded {
-					return attribute(x, query.Inner), true
+					return l.attribute(x, m.Rel, query.Inner), true
 				}
-				return attribute(x, query.Outer), true
+				return l.attribute(x, m.Rel, query.Outer), true
 			}
 			return nil, false
 		})

@@ -48,7 +48,7 @@ func (l *level) subExpr(s *query.SubLink) query.Expr {
 		fraction = 0.5
 	}
 	index := len(l.stmt.SubPlans)
-	entry := &plan.SubPlan{Kind: s.Kind}
+	entry := &plan.SubPlan{}
 	l.stmt.SubPlans = append(l.stmt.SubPlans, entry)
 	sub := l.newLevel(l, q)
 	b := sub.plan(fraction)
@@ -61,10 +61,7 @@ func (l *level) subExpr(s *query.SubLink) query.Expr {
 	switch s.Kind {
 	case query.SubExists, query.SubScalar, query.SubArray, query.SubMulti:
 		if init {
-			p := l.param(s)
-			entry.Init, entry.Output = true, p.N
-			entry.Name = fmt.Sprintf("InitPlan %d (returns $%d)", index+1, p.N)
-			return p
+			return l.initPlan(s, entry, index)
 		}
 	case query.SubAny:
 		if init {
@@ -93,4 +90,21 @@ func (l *level) hashableTest(test query.Expr) bool {
 		}
 	}
 	return test != nil
+}
+
+// initPlan makes a sub-select run at most once. What is not the plain value of a row is computed by a Result over the
+// sub-select.
+func (l *level) initPlan(s *query.SubLink, entry *plan.SubPlan, index int) query.Expr {
+	p := l.param(s)
+	name := fmt.Sprintf("InitPlan %d (returns $%d)", index+1, p.N)
+	if s.Kind == query.SubScalar {
+		entry.Init, entry.Output, entry.Name = true, p.N, name
+		return p
+	}
+	entry.Name = fmt.Sprintf("SubPlan %d", index+1)
+	value := &query.SubExpr{T: s.T, Kind: s.Kind, Plan: index}
+	c := entry.Root.Common()
+	r := l.finish(built{&plan.Result{Base: plan.Base{Project: []query.Expr{value}}}, []query.Expr{value}}, c.Total, c.Total, 1)
+	l.stmt.SubPlans = append(l.stmt.SubPlans, &plan.SubPlan{Root: r.node, Init: true, Output: p.N, Name: name})
+	return p
 }

@@ -64,9 +64,8 @@ type SubPlan struct {
 	Root   Node
 	Init   bool // runs at most once a statement; its value goes to executor parameter Output
 	Output int
-	Kind   query.SubLinkKind // what the rows stand for
-	Name   string            // as EXPLAIN shows it
-	Hashed bool              // ANY whose test is equality of hashable values: the rows are hashed once
+	Name   string // as EXPLAIN shows it
+	Hashed bool   // ANY whose test is equality of hashable values: the rows are hashed once
 }
 
 // CTE is a WITH query that is computed once and read by CTEScans.
