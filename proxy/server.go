@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,12 +50,13 @@ type Server struct {
 	wg         sync.WaitGroup
 }
 
-// Listen binds the addresses. Clients are told that the server is starting until SetPhase(Running); clients.Admit is set
+// Listen binds the addresses. Clients are told that the server is starting until SetPhase(Running); clients.Admit and clients.Logins are set
 // by the server.
 func Listen(addrs []Address, maxClients int, clients *session.Config) (*Server, error) {
 	s := &Server{clients: clients}
 	s.SetMaxClients(maxClients)
 	clients.Admit = s.admit
+	clients.Logins = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
 	for _, a := range addrs {
 		l, err := listen(a)
 		if err != nil {

@@ -267,8 +267,10 @@ func (c *Client) close() {
 	if c.lease != nil {
 		c.releaseSession()
 		c.lease.End()
+	}
+	if c.s != nil {
+		c.cfg.Engine.End(c.s)
 		c.cfg.Registry.remove(c)
-		c.cfg.Engine.Unregister(c.s)
 	}
 	// Closing can only fail on a connection that is closed.
 	_ = c.sock.Close()

@@ -12,7 +12,7 @@ import (
 	"manifold/proxy/auth"
 )
 
-// Account is what the catalogs say of a user and the database that it asks for.
+// Account is what the catalogs say of a user and the database that it asks for; either is nil when there is none.
 type Account struct {
 	Role     *catalog.Role
 	Database *catalog.Database
@@ -20,16 +20,28 @@ type Account struct {
 
 // Engine is what a client needs of the engine besides backends.
 type Engine interface {
-	// Login looks user and database up, and whether the one may enter the other (28000, 3D000, 42501, 55000).
-	Login(user, database string) (Account, error)
-	// NewSession makes a session with a number and a cancel key of its own.
-	NewSession(task *activity.Task) (*session.Session, error)
-	// StartSession gives the session its user, database and settings. params are the startup parameters that are settings,
-	// in the order of names.
-	StartSession(s *session.Session, a Account, names []string, params map[string]string) error
-	// Register shows the session to others; Unregister ends that.
+	Accounts
+	Sessions
+}
+
+// Accounts tells who may come in.
+type Accounts interface {
+	// Login looks user and database up. That either does not exist is no error here.
+	Login(task *activity.Task, user, database string) (Account, error)
+	// CheckLogin tells whether an authenticated user may enter the database (28000, 3D000, 55000).
+	CheckLogin(a Account, user, database string) error
+}
+
+// Sessions makes and ends sessions.
+type Sessions interface {
+	// NewSession makes a session with a number and a cancel key of its own. End must follow.
+	NewSession(task *activity.Task) *session.Session
+	// StartSession gives the session its user, database and settings; params are the client's startup parameters.
+	StartSession(s *session.Session, a Account, params map[string]string) error
+	// Register shows the session to others.
 	Register(s *session.Session)
-	Unregister(s *session.Session)
+	// End undoes NewSession and Register; a backend has released the session before.
+	End(s *session.Session)
 	// AwaitAnswer waits until the log that the session's answer depends on is durable.
 	AwaitAnswer(s *session.Session) error
 }
@@ -69,6 +81,8 @@ type Config struct {
 	AuthTimeout func() time.Duration
 	// Admit refuses clients while the server starts or stops (57P03) and beyond its limit (53300).
 	Admit func() error
+	// Logins bounds how many clients look themselves up in the catalogs at a time; those beyond wait.
+	Logins chan struct{}
 	// Crash ends the process: a bug may have harmed shared state.
 	Crash func(reason string)
 }

@@ -30,39 +30,51 @@ type fakeEngine struct {
 	waits atomic.Int64
 }
 
-func (e *fakeEngine) Login(user, database string) (Account, error) {
-	r := &catalog.Role{OID: 10, Name: user, Super: user == "alice", CanLogin: true, ConnLimit: -1}
+func (e *fakeEngine) Login(_ *activity.Task, user, database string) (Account, error) {
+	var a Account
 	switch user {
 	case "alice":
-		r.Password = e.alice
+		a.Role = &catalog.Role{OID: 10, Name: user, Super: true, CanLogin: true, ConnLimit: -1, Password: e.alice}
 	case "bob":
-		r.OID = 11
-	default:
-		return Account{}, pgerror.Newf(pgerror.InvalidAuthorizationSpecification, "role \"%s\" does not exist", user)
+		a.Role = &catalog.Role{OID: 11, Name: user, CanLogin: true, ConnLimit: -1}
 	}
-	if database != "postgres" && database != "template1" {
-		return Account{}, pgerror.Newf(pgerror.UndefinedDatabase, "database \"%s\" does not exist", database)
+	if database == "postgres" || database == "template1" {
+		a.Database = &catalog.Database{OID: 5, Name: database, ConnLimit: -1}
 	}
-	return Account{Role: r, Database: &catalog.Database{OID: 5, Name: database, ConnLimit: -1}}, nil
+	return a, nil
 }
 
-func (e *fakeEngine) NewSession(task *activity.Task) (*session.Session, error) {
+func (e *fakeEngine) CheckLogin(a Account, user, database string) error {
+	if a.Role == nil {
+		return pgerror.Newf(pgerror.InvalidAuthorizationSpecification, "role \"%s\" does not exist", user)
+	}
+	if a.Database == nil {
+		return pgerror.Newf(pgerror.UndefinedDatabase, "database \"%s\" does not exist", database)
+	}
+	return nil
+}
+
+func (e *fakeEngine) NewSession(task *activity.Task) *session.Session {
 	id := e.next.Add(1)
 	task.SessionID = id
-	return session.New(id, id*7, task), nil
+	return session.New(id, id*7, task)
 }
 
-func (e *fakeEngine) StartSession(s *session.Session, a Account, names []string, params map[string]string) error {
+func (e *fakeEngine) StartSession(s *session.Session, a Account, params map[string]string) error {
 	s.User, s.Database, s.Role = a.Role, a.Database, a.Role.OID
-	for _, n := range names {
-		if err := s.Settings.Set(session.Change{Name: n, Text: params[n], Depth: -1, Super: a.Role.Super, Startup: true}); err != nil {
+	for n, v := range params {
+		switch n {
+		case "user", "database", "options", "replication":
+			continue
+		}
+		if err := s.Settings.Set(session.Change{Name: n, Text: v, Depth: -1, Super: a.Role.Super, Startup: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-func (e *fakeEngine) Register(*session.Session)   {}
-func (e *fakeEngine) Unregister(*session.Session) {}
+func (e *fakeEngine) Register(*session.Session) {}
+func (e *fakeEngine) End(*session.Session)      {}
 func (e *fakeEngine) AwaitAnswer(*session.Session) error {
 	e.waits.Add(1)
 	return nil
@@ -269,6 +281,7 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 		Rules: func() auth.Rules {
 			return auth.Rules{{Kind: auth.Host, Databases: []string{"all"}, Users: []string{"all"}, Method: auth.Trust}}
 		},
+		Logins:      make(chan struct{}, 4),
 		TLS:         func() *tls.Config { return nil },
 		AuthTimeout: func() time.Duration { return 10 * time.Second },
 		Admit:       func() error { return nil },

@@ -119,8 +119,10 @@ func (c *Client) cancel(e *pgerror.Error) {
 }
 
 // kill ends the client; it is called from other goroutines.
-func (c *Client) kill(e *pgerror.Error) {
-	c.task.Terminate(e)
+func (c *Client) kill(e *pgerror.Error) { c.task.Terminate(e) }
+
+// wake is what the task calls when it is terminated, from any goroutine: reads return, and writes that a client holds up.
+func (c *Client) wake() {
 	event, _ := c.task.Waiting()
 	c.sock.Wake(event == activity.EventClientWrite || c.writing.Load())
 }

@@ -11,7 +11,6 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/setting"
-	"manifold/pool"
 	"manifold/proxy/auth"
 	"manifold/proxy/wire"
 )
@@ -213,29 +212,34 @@ func (c *Client) authenticate() (Account, error) {
 	if c.cfg.Console != nil && consoleName(database) {
 		c.console, database = true, loginDatabase
 	}
-	account, loginErr := c.cfg.Engine.Login(c.who.User, database)
+	account, err := c.lookUp(database)
+	if err != nil {
+		return Account{}, err
+	}
 	if method == auth.SCRAM {
-		password := ""
-		if known := account; known.Role != nil || loginErr != nil {
-			if loginErr != nil {
-				known, _ = c.cfg.Engine.Login(c.who.User, loginDatabase) // an unknown user is told at the end of the exchange
-			}
-			if known.Role != nil {
-				password = known.Role.Password
-			}
+		password := "" // an unknown user is told so at the end of the exchange, as for a wrong password
+		if account.Role != nil {
+			password = account.Role.Password
 		}
 		if err := c.scram(password); err != nil {
 			return Account{}, err
 		}
 	}
-	if loginErr != nil {
-		return Account{}, loginErr
+	if err := c.cfg.Engine.CheckLogin(account, c.who.User, database); err != nil {
+		return Account{}, err
 	}
 	if c.console && !account.Role.Super {
 		return Account{}, pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to use the console")
 	}
 	c.out.AuthenticationOk()
 	return account, nil
+}
+
+// lookUp reads the catalogs, a bounded number of clients at a time.
+func (c *Client) lookUp(database string) (Account, error) {
+	c.cfg.Logins <- struct{}{}
+	defer func() { <-c.cfg.Logins }()
+	return c.cfg.Engine.Login(activity.NewTask(0, nil), c.who.User, database)
 }
 
 // scram runs the exchange; a wrong password and an unknown user end it alike.
@@ -292,49 +296,43 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	if err := checkEncoding(st.Params["client_encoding"]); err != nil {
 		return err
 	}
-	task := activity.NewTask(0, nil)
-	s, err := c.cfg.Engine.NewSession(task)
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, n := range st.Order {
-		switch n {
-		case "user", "database", "options", "replication":
-		default:
-			names = append(names, n)
-		}
-	}
-	if err := c.cfg.Engine.StartSession(s, a, names, st.Params); err != nil {
+	c.task = activity.NewTask(0, nil)
+	c.s = c.cfg.Engine.NewSession(c.task)
+	c.who.PID = c.s.ID
+	if err := c.startSession(a, st.Params); err != nil {
 		return err
 	}
 	p := c.cfg.Console
 	if !c.console {
+		var err error
 		if p, err = c.cfg.Pools.Get(a.Database.OID, a.Database.Name); err != nil {
 			return err
 		}
 	}
-	return c.join(s, task, p)
-}
-
-func (c *Client) join(s *session.Session, task *activity.Task, p *pool.Pool) error {
-	c.s, c.task, c.who.PID = s, task, s.ID
 	addr, port := "", -1
-	if a, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
-		addr, port = a.IP.String(), a.Port
+	if t, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
+		addr, port = t.IP.String(), t.Port
 	}
 	app, now := c.who.Application, time.Now()
 	c.began = now
-	s.Update(func(i *session.Info) {
+	c.s.Update(func(i *session.Info) {
 		i.ClientAddr, i.ClientPort, i.Application, i.StateChange = addr, port, app, now
 	})
+	c.lease = p.NewLease(c.task)
+	c.task.SetWake(c.wake)
 	if err := c.cfg.Registry.add(c); err != nil {
-		c.s = nil
 		return err
 	}
-	c.lease = p.NewLease(task)
-	c.cfg.Engine.Register(s)
+	if !c.console { // whose database nobody is in
+		c.cfg.Engine.Register(c.s)
+	}
 	return nil
+}
+
+func (c *Client) startSession(a Account, params map[string]string) error {
+	c.cfg.Logins <- struct{}{}
+	defer func() { <-c.cfg.Logins }()
+	return c.cfg.Engine.StartSession(c.s, a, params)
 }
 
 // checkEncoding refuses encodings that would need a conversion.
