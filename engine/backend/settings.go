@@ -6,6 +6,7 @@ import (
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
+	"manifold/engine/catalog"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/setting"
@@ -108,7 +109,7 @@ func setText(n *pg_query.VariableSetStmt) (string, error) {
 		case *pg_query.A_Const_Sval:
 			text = v.Sval.GetSval()
 			if quote {
-				text = types.QuoteIdent(text)
+				text = catalog.QuoteIdent(text)
 			}
 		case *pg_query.A_Const_Boolval:
 			text = strconv.FormatBool(v.Boolval.GetBoolval())

@@ -207,7 +207,7 @@ func (b *Backend) findSavepoint(name, what string) (int, error) {
 			return i + 1, nil
 		}
 	}
-	return 0, pgerror.Newf(pgerror.InvalidSavepointSpecification, "savepoint \"%s\" does not exist", name)
+	return 0, pgerror.Newf(pgerror.SEInvalidSpecification, "savepoint \"%s\" does not exist", name)
 }
 
 // release is RELEASE SAVEPOINT.
