@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"time"
 
 	"manifold/engine/activity"
@@ -23,7 +24,7 @@ func builtinName(oid base.OID) (string, bool) {
 	facts := bootstrap.Load("pg_proc")
 	id, name := facts.Column("oid"), facts.Column("proname")
 	for _, r := range facts.Rows {
-		if r[id] == oid.String() {
+		if r[id] == strconv.Itoa(int(oid)) {
 			return r[name], true
 		}
 	}
@@ -102,7 +103,7 @@ func (h *commandHost) Disconnect(db base.OID, self *session.Session) error {
 // DropDatabase implements command.Host.
 func (h *commandHost) DropDatabase(_ *activity.Task, db base.OID) error {
 	e := (*Engine)(h)
-	e.cluster.Pool.DropDatabase(base.DefaultTablespace, db)
+	e.cluster.Pool.DropDatabase(db)
 	e.mu.Lock()
 	delete(e.caches, db)
 	delete(e.plans, db)

@@ -11,7 +11,7 @@ import (
 
 // defaults gives the text of catalog columns that the facts leave out; a column without one is null.
 var defaults = map[string]string{
-	"pg_type.typnamespace": "11", "pg_type.typowner": "10",
+	"pg_type.typnamespace": "11", "pg_type.typowner": "10", "pg_type.typnotnull": "f",
 	"pg_proc.pronamespace": "11", "pg_proc.proowner": "10",
 	"pg_operator.oprnamespace": "11", "pg_operator.oprowner": "10",
 	"pg_opfamily.opfnamespace": "11", "pg_opfamily.opfowner": "10",
