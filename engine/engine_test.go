@@ -18,7 +18,7 @@ import (
 // client is a session with a backend of its own, whose answers are text.
 type client struct {
 	backend.Discard
-	t   *testing.T
+	t   testing.TB
 	e   *Engine
 	s   *session.Session
 	b   *backend.Backend
@@ -68,7 +68,7 @@ func (c *client) run(sql string) string {
 	return strings.Join(c.out, "\n")
 }
 
-func testEngine(t *testing.T, fs vfs.FS) *Engine {
+func testEngine(t testing.TB, fs vfs.FS) *Engine {
 	t.Helper()
 	e, err := Open(context.Background(), Config{FS: fs, SharedBuffers: 64 << 20})
 	if err != nil {
@@ -77,7 +77,7 @@ func testEngine(t *testing.T, fs vfs.FS) *Engine {
 	return e
 }
 
-func newCluster(t *testing.T) vfs.FS {
+func newCluster(t testing.TB) vfs.FS {
 	t.Helper()
 	fs := vfs.NewMem()
 	if err := InitDB(Config{FS: fs, SharedBuffers: 64 << 20}); err != nil {
@@ -86,7 +86,7 @@ func newCluster(t *testing.T) vfs.FS {
 	return fs
 }
 
-func connect(t *testing.T, e *Engine) *client {
+func connect(t testing.TB, e *Engine) *client {
 	t.Helper()
 	task := activity.NewTask(0, nil)
 	s := e.NewSession(task)

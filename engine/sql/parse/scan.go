@@ -41,6 +41,8 @@ type Shape struct {
 	Statements int  // how many non-empty statements the text holds, separated by semicolons
 	Cacheable  bool // the shape stands for the text: one statement, nothing the scanner does not know to the letter
 	First      Word // the first word of the first statement
+
+	levels []level // the scanner's, kept for reuse
 }
 
 // Word is the first keyword of a statement as far as the plan cache cares.
@@ -66,7 +68,8 @@ func Scan(text string, shape *Shape) error {
 	s := scanner{text: text, shape: shape}
 	shape.Key, shape.Literals = shape.Key[:0], shape.Literals[:0]
 	shape.Statements, shape.Cacheable, shape.First = 0, len(text) <= MaxShape, WordOther
-	s.levels = append(s.levelBuf[:0], level{})
+	s.levels = append(shape.levels[:0], level{})
+	defer func() { shape.levels = s.levels }()
 	for s.pos < len(text) {
 		if !s.token() {
 			return TooDeep()
@@ -96,7 +99,6 @@ type scanner struct {
 	pos      int
 	shape    *Shape
 	levels   []level
-	levelBuf [32]level
 	total    int // sum over levels, one for each level included
 	inStmt   bool
 	space    bool // white space stood before this token
