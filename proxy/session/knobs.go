@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"manifold/engine/pgerror"
+	"manifold/engine/session"
 )
 
 // knobs are the settings that matter at every message, read again when any setting has changed.
@@ -28,7 +29,10 @@ func (c *Client) currentKnobs() *knobs {
 	*k = knobs{stamp: g.Stamp() + 1, statementTimeout: ms("statement_timeout"), idle: ms("idle_session_timeout"),
 		idleInTransaction: ms("idle_in_transaction_session_timeout"), logStatement: g.Get("log_statement").Str,
 		logMinDuration: ms("log_min_duration_statement"), clientMin: rankOf(g.Get("client_min_messages").Str)}
-	c.who.Application = g.Get("application_name").Str
+	if app := g.Get("application_name").Str; app != c.who.Application {
+		c.who.Application = app
+		c.s.Update(func(i *session.Info) { i.Application = app })
+	}
 	return k
 }
 

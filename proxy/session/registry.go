@@ -135,7 +135,9 @@ type Entry struct {
 func (r *Registry) List() []Entry {
 	var out []Entry
 	for _, c := range r.all() {
-		out = append(out, Entry{Who: c.who, Info: c.s.Info(), TLS: c.tls})
+		info := c.s.Info()
+		out = append(out, Entry{Who: Who{PID: c.who.PID, User: c.who.User, Database: c.who.Database, Remote: c.who.Remote,
+			Application: info.Application}, Info: info, TLS: c.tls})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Who.PID < out[j].Who.PID })
 	return out

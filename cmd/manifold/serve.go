@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"manifold/auxiliary/bgwriter"
+	"manifold/auxiliary/checkpointer"
+	"manifold/auxiliary/logger"
+	"manifold/auxiliary/supervisor"
+	"manifold/auxiliary/walwriter"
+	"manifold/cmd/manifold/internal/config"
+	"manifold/engine"
+	"manifold/engine/base"
+	"manifold/engine/pgerror"
+	"manifold/pool"
+	"manifold/proxy"
+	"manifold/proxy/admin"
+	"manifold/proxy/auth"
+	"manifold/proxy/session"
+)
+
+// exitCrash is the code of a server that ended itself because shared state may be harmed; the next start recovers.
+const exitCrash = 70
+
+// server is a running server.
+type server struct {
+	flags    flags
+	config   atomic.Pointer[config.Config]
+	tls      atomic.Pointer[tls.Config]
+	log      *logger.Logger
+	stopLog  func()
+	engine   *engine.Engine
+	pools    *pool.Pools
+	registry *session.Registry
+	front    *proxy.Server
+	aux      *supervisor.Supervisor
+}
+
+// serve is the command of that name.
+func serve(args []string, _ io.Writer) error {
+	f, err := parseFlags("serve", args)
+	if err != nil {
+		return err
+	}
+	if err := checkStack(); err != nil {
+		return err
+	}
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	s := &server{flags: f, registry: session.NewRegistry()}
+	s.config.Store(c)
+	if err := s.loadTLS(c); err != nil {
+		return err
+	}
+	if err := s.startLog(c); err != nil {
+		return err
+	}
+	defer s.stopLog()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
+	if err := s.start(c); err != nil {
+		return err
+	}
+	return s.run(signals)
+}
+
+// startLog starts the log before everything else; it ends after everything else.
+func (s *server) startLog(c *config.Config) error {
+	var out io.Writer = os.Stderr
+	var file *logger.File
+	if c.LogDestination != "stderr" {
+		var err error
+		if file, err = logger.OpenFile(c.LogDestination, c.RotationSize, c.RotationAge); err != nil {
+			return err
+		}
+		out = file
+	}
+	s.log = logger.New(out, logOptions(c))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Its loop ends with ctx and has no errors of its own.
+		_ = s.log.Run(ctx)
+	}()
+	s.stopLog = func() {
+		cancel()
+		<-done
+		if file != nil {
+			// There is nowhere left to tell.
+			_ = file.Close()
+		}
+	}
+	return nil
+}
+
+func logOptions(c *config.Config) logger.Options {
+	v := values(c.PostgreSQL)
+	o := logger.Options{Min: v.get("log_min_messages").Str, MinStatement: v.get("log_min_error_statement").Str}
+	if c.LogJSON {
+		o.Format = logger.JSON
+	}
+	return o
+}
+
+// start opens the listeners, then the cluster, then the doors.
+func (s *server) start(c *config.Config) error {
+	secret, err := auth.NewSecret()
+	if err != nil {
+		return err
+	}
+	if err := makeDirectory(c.Data); err != nil {
+		return err
+	}
+	cfg := &session.Config{Registry: s.registry, Log: s.log, Secret: secret, Crash: s.crash,
+		Rules:       func() auth.Rules { return s.config.Load().Rules },
+		TLS:         func() *tls.Config { return s.tls.Load() },
+		AuthTimeout: func() time.Duration { return s.config.Load().AuthTimeout },
+	}
+	s.front, err = proxy.Listen(proxy.Addresses(c.Addresses, c.Port, c.SocketDir), c.MaxClients, cfg)
+	if err != nil {
+		return err
+	}
+	// Nobody is let in before the phase is Running, which stands after the last of these writes.
+	go s.accept()
+	for _, a := range s.front.Addrs() {
+		s.log.Say("listening on %s", a)
+	}
+	if err := s.open(c); err != nil {
+		return err
+	}
+	s.pools = pool.NewPools(limits(c), func(base.OID) (pool.Backend, error) { return s.engine.NewBackend(), nil })
+	cfg.Engine, cfg.Pools = host{s.engine}, s.pools
+	if cfg.Console, err = s.console(); err != nil {
+		return err
+	}
+	s.startProcesses()
+	s.front.SetPhase(proxy.Running)
+	s.log.Say("database system is ready to accept connections")
+	return nil
+}
+
+// accept runs the accept loops; Shutdown ends them.
+func (s *server) accept() { _ = s.front.Run() }
+
+// open makes the cluster when the directory is empty, and opens it.
+func (s *server) open(c *config.Config) error {
+	cfg := engineConfig(c)
+	cfg.Log = func(e *pgerror.Error, statement string) { s.log.Event(&session.Who{}, e, statement) }
+	empty, err := engine.IsEmpty(cfg.FS)
+	if err != nil {
+		return err
+	}
+	if empty {
+		s.log.Say("data directory \"%s\" is empty: making a new cluster", c.Data)
+		if err := engine.InitDB(cfg); err != nil {
+			return err
+		}
+	}
+	s.engine, err = engine.Open(context.Background(), cfg)
+	return err
+}
+
+func limits(c *config.Config) pool.Limits {
+	return pool.Limits{Slots: c.Backends, Parked: c.ParkedLimit, Queue: c.QueueLimit, QueueTimeout: c.QueueTimeout}
+}
+
+func (s *server) console() (*pool.Pool, error) {
+	from := admin.Sources{Version: fullVersion(), Pools: s.pools.Stats, Clients: s.registry.List,
+		Config: func() [][3]string { return s.config.Load().Show() }}
+	return pool.New("manifold", pool.Limits{}, func() (pool.Backend, error) { return admin.New(from), nil })
+}
+
+// startProcesses starts the auxiliary processes: first those that the others rely on.
+func (s *server) startProcesses() {
+	get := func() values { return values(s.config.Load().PostgreSQL) }
+	h := host{s.engine}
+	s.aux = supervisor.New(s.log, s.crash)
+	s.aux.Start(supervisor.Process{Name: "checkpointer", Run: checkpointer.New(h, func() checkpointer.Settings {
+		v := get()
+		return checkpointer.Settings{Timeout: v.seconds("checkpoint_timeout"), MaxWAL: v.get("max_wal_size").Int << 20,
+			Completion: v.get("checkpoint_completion_target").Real, Warning: v.seconds("checkpoint_warning")}
+	}, s.log).Run})
+	s.aux.Start(supervisor.Process{Name: "background writer", Run: bgwriter.New(h, func() bgwriter.Settings {
+		v := get()
+		return bgwriter.Settings{Delay: v.ms("bgwriter_delay"), MaxPages: int(v.get("bgwriter_lru_maxpages").Int)}
+	}).Run})
+	s.aux.Start(supervisor.Process{Name: "walwriter", Run: walwriter.New(h, func() time.Duration {
+		return get().ms("wal_writer_delay")
+	}).Run})
+}
+
+// crash ends the process at once: what it holds in memory may be wrong, the log is right.
+func (s *server) crash(reason string) {
+	e := pgerror.Newf(pgerror.InternalError, "%s; the server stops and recovers at its next start", reason)
+	e.Severity = pgerror.SeverityPanic
+	s.log.Event(&session.Who{}, e, "")
+	s.stopLog()
+	os.Exit(exitCrash)
+}
+
+func (s *server) loadTLS(c *config.Config) error {
+	if c.Certificate == "" {
+		s.tls.Store(nil)
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+	if err != nil {
+		return pgerror.Newf(pgerror.ConfigFileError, "could not load certificate \"%s\" with key \"%s\": %v", c.Certificate, c.Key, err)
+	}
+	s.tls.Store(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	return nil
+}
