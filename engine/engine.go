@@ -26,6 +26,7 @@ import (
 	"manifold/engine/sequence"
 	"manifold/engine/session"
 	"manifold/engine/sql/plancache"
+	"manifold/engine/stats"
 	"manifold/engine/sysfuncs"
 	"manifold/engine/tempfile"
 	"manifold/engine/types"
@@ -52,6 +53,7 @@ type Engine struct {
 	cluster *recovery.Cluster
 	opened  *catalog.Opened
 	temp    *tempfile.Files
+	stats   *stats.Registry
 	svc     *backend.Services
 	started time.Time
 	loaded  atomic.Int64 // when the configuration was read, in Unix nanoseconds
@@ -115,11 +117,12 @@ func open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.opened = catalog.NewOpened(c.Heaps, c.Txns)
+	e.stats = stats.New()
 	e.svc = &backend.Services{
 		Cluster: c, Opened: e.opened, Sequences: sequence.New(c.Txns), Caches: e.Cache, Plans: e.plan, Server: (*commandHost)(e),
 		Activity: (*activityHost)(e), Log: cfg.Log, Temp: tempFiles{e.temp}, Keep: cfg.Backends,
 	}
-	e.svc.Builder = &exec.Builder{Store: c.Heaps, Lookup: lookup, Name: e.functionName, Fixed: e.fixed,
+	e.svc.Builder = &exec.Builder{Store: c.Heaps, Lookup: lookup, Name: e.functionName, Fixed: e.fixed, Stats: e.stats,
 		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
 		Table: func(d *relation.Desc) *heap.Table { return e.opened.Table(d) }}
 	return e, nil

@@ -9,6 +9,7 @@ import (
 	"manifold/engine/mvcc"
 	"manifold/engine/relation"
 	"manifold/engine/sql/plan"
+	"manifold/engine/stats"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
@@ -31,6 +32,7 @@ type Builder struct {
 	Fixed  func(typ base.OID) bool
 	Index  func(ix *relation.Index, logged bool) *btree.Index
 	Table  func(d *relation.Desc) *heap.Table
+	Stats  *stats.Registry
 }
 
 // Instance is a plan ready to run. It is reused from one execution to the next, by one at a time.

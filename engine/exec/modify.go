@@ -182,7 +182,7 @@ func (m *modifyOp) one(x *Context, b *vector.Batch, lane int) ([]types.Datum, *v
 func (m *modifyOp) change(x *Context, tid base.TID, b *vector.Batch, lane int) ([]types.Datum, heap.Result, error) {
 	t := m.target
 	if m.plan.Command == query.Delete && len(m.returning) == 0 {
-		res, err := t.writer.Delete(tid)
+		res, err := t.remove(tid)
 		return m.values, res, err
 	}
 	old, err := t.Table.FetchVersion(x.Task, tid, &m.buf)
@@ -194,7 +194,7 @@ func (m *modifyOp) change(x *Context, tid base.TID, b *vector.Batch, lane int) (
 	}
 	m.values = t.Table.Layout.Deform(m.values[:0], old)
 	if m.plan.Command == query.Delete {
-		res, err := t.writer.Delete(tid)
+		res, err := t.remove(tid)
 		return m.values, res, err
 	}
 	for i, attr := range m.plan.Attrs {

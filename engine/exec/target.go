@@ -10,6 +10,7 @@ import (
 	"manifold/engine/relation"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
+	"manifold/engine/stats"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
@@ -18,6 +19,7 @@ import (
 // executor's Modify and COPY share it.
 type Target struct {
 	Table *heap.Table
+	Stats *stats.Table
 
 	rel     *relation.Desc
 	indexes []*targetIndex
@@ -53,7 +55,7 @@ type targetGen struct {
 // NewTarget prepares a table for writing. generated gives the expressions of stored generated columns over the row.
 func (b *Builder) NewTarget(rel *relation.Desc, generated []plan.Generated) (*Target, error) {
 	c := &eval.Compiler{Lookup: b.Lookup, Name: b.Name, Fixed: b.Fixed}
-	t := &Target{Table: b.Table(rel), rel: rel, row: vector.Batch{Cols: make([]vector.Vector, len(rel.Columns))}}
+	t := &Target{Table: b.Table(rel), Stats: b.Stats.Table(rel.File.Database, rel.OID), rel: rel, row: vector.Batch{Cols: make([]vector.Vector, len(rel.Columns))}}
 	for i := range rel.Columns {
 		t.varying = append(t.varying, !rel.Columns[i].Fixed())
 	}
@@ -180,6 +182,7 @@ func (t *Target) Insert(x *Context, values []types.Datum) (base.TID, error) {
 	if err != nil {
 		return tid, err
 	}
+	t.Stats.Insert(1)
 	return tid, t.insertEntries(x, values, tid)
 }
 
@@ -192,6 +195,7 @@ func (t *Target) InsertMany(x *Context, rows [][]types.Datum) error {
 	if err := t.writer.MultiInsert(rows, tids); err != nil {
 		return err
 	}
+	t.Stats.Insert(int64(len(rows)))
 	for i, values := range rows {
 		if err := t.insertEntries(x, values, tids[i]); err != nil {
 			return err
@@ -219,10 +223,23 @@ func (t *Target) update(x *Context, tid base.TID, values []types.Datum) (heap.Re
 		return heap.Result{}, err
 	}
 	res, err := t.writer.Update(tid, values)
-	if err != nil || res.Outcome != heap.OK || res.HOT {
+	if err != nil || res.Outcome != heap.OK {
 		return res, err
 	}
+	t.Stats.Update(res.HOT)
+	if res.HOT {
+		return res, nil
+	}
 	return res, t.insertEntries(x, values, res.TID)
+}
+
+// remove deletes the row at tid.
+func (t *Target) remove(tid base.TID) (heap.Result, error) {
+	res, err := t.writer.Delete(tid)
+	if err == nil && res.Outcome == heap.OK {
+		t.Stats.Delete()
+	}
+	return res, err
 }
 
 // insertEntry adds a row's entry to one index. It waits for transactions that decide over an equal key; a conflict with a

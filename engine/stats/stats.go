@@ -1,0 +1,111 @@
+package stats
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"manifold/engine/base"
+)
+
+// Table is the counters of one table.
+type Table struct {
+	Database base.OID
+	Relation base.OID
+
+	Inserted   atomic.Int64
+	Updated    atomic.Int64
+	HotUpdated atomic.Int64
+	Deleted    atomic.Int64
+
+	Dead     atomic.Int64 // row versions that vacuum has not yet removed, estimated
+	Modified atomic.Int64 // rows changed since the last analyze
+
+	LastVacuum  atomic.Int64 // Unix nanoseconds, zero for never
+	LastAnalyze atomic.Int64
+	Vacuums     atomic.Int64
+	Analyzes    atomic.Int64
+}
+
+// Insert counts n rows inserted.
+func (t *Table) Insert(n int64) {
+	t.Inserted.Add(n)
+	t.Modified.Add(n)
+}
+
+// Update counts a row updated.
+func (t *Table) Update(hot bool) {
+	t.Updated.Add(1)
+	t.Modified.Add(1)
+	t.Dead.Add(1)
+	if hot {
+		t.HotUpdated.Add(1)
+	}
+}
+
+// Delete counts a row deleted.
+func (t *Table) Delete() {
+	t.Deleted.Add(1)
+	t.Modified.Add(1)
+	t.Dead.Add(1)
+}
+
+// Vacuumed notes that vacuum came by at a time and left some dead rows.
+func (t *Table) Vacuumed(at, left int64) {
+	t.Dead.Store(left)
+	t.LastVacuum.Store(at)
+	t.Vacuums.Add(1)
+}
+
+// Analyzed notes that analyze came by.
+func (t *Table) Analyzed(at int64) {
+	t.Modified.Store(0)
+	t.LastAnalyze.Store(at)
+	t.Analyzes.Add(1)
+}
+
+type key struct{ database, relation base.OID }
+
+// Registry is the counters of all tables. It is safe for concurrent use.
+type Registry struct {
+	mu     sync.RWMutex // guards tables
+	tables map[key]*Table
+}
+
+// New makes an empty registry.
+func New() *Registry { return &Registry{tables: map[key]*Table{}} }
+
+// Table gives the counters of a table, made on first use.
+func (r *Registry) Table(database, relation base.OID) *Table {
+	k := key{database, relation}
+	r.mu.RLock()
+	t := r.tables[k]
+	r.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t = r.tables[k]; t == nil {
+		t = &Table{Database: database, Relation: relation}
+		r.tables[k] = t
+	}
+	return t
+}
+
+// Drop forgets a table.
+func (r *Registry) Drop(database, relation base.OID) {
+	r.mu.Lock()
+	delete(r.tables, key{database, relation})
+	r.mu.Unlock()
+}
+
+// All gives the counters of every table that was written to.
+func (r *Registry) All() []*Table {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := make([]*Table, 0, len(r.tables))
+	for _, t := range r.tables {
+		out = append(out, t)
+	}
+	return out
+}
