@@ -275,3 +275,15 @@ func planText(t *testing.T, v *catalog.View, f *facts, text string, literals boo
 	}
 	return s, err
 }
+
+func analyzed(v *catalog.View, text string) (*query.Query, error) {
+	stmts, err := parse.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	r, err := analyze.Statement(&analyze.Options{View: v, SearchPath: []base.OID{11, 2200}, Env: types.NewEnv(), Text: text}, stmts[0].Node)
+	if err != nil {
+		return nil, err
+	}
+	return r.Query, nil
+}

@@ -461,6 +461,14 @@ func (l *level) orderUse(o []orderKey) int {
 	return 0
 }
 
+// usefulOrder gives an order when it serves what the query wants, none otherwise: orders of no use only multiply paths.
+func (l *level) usefulOrder(o []orderKey) []orderKey {
+	if l.orderUse(o) != 1 {
+		return nil
+	}
+	return o
+}
+
 // covered tells whether an index holds every column that the query reads of a relation, in a form that can be read back.
 func (l *level) covered(x *relation.Index, r *rel) bool {
 	for a := range r.attrs {

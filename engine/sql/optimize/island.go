@@ -98,6 +98,7 @@ func (l *level) solve(isl *island) *joinRel {
 	default:
 		r = l.greedy(isl)
 	}
+	l.memo = nil
 	return r
 }
 

@@ -111,7 +111,7 @@ func special(isl *island, r *joinRel) *item {
 func (l *level) linked(isl *island, a, b *joinRel) bool {
 	both := a.set.union(b.set)
 	for _, q := range isl.quals {
-		if rels := exprRels(q); rels.within(both) && rels.meets(a.set) && rels.meets(b.set) {
+		if rels := l.relsOf(q); rels.within(both) && rels.meets(a.set) && rels.meets(b.set) {
 			return true
 		}
 	}
@@ -146,7 +146,7 @@ func (l *level) joinPair(isl *island, r, a, b *joinRel) *joinRel {
 		on = it.on
 	}
 	for _, q := range isl.quals {
-		rels := exprRels(q)
+		rels := l.relsOf(q)
 		if rels.empty() || !rels.within(both) || rels.within(a.set) || it == nil && rels.within(b.set) {
 			continue
 		}
@@ -157,9 +157,8 @@ func (l *level) joinPair(isl *island, r, a, b *joinRel) *joinRel {
 		}
 	}
 	set := both
-	rows := l.joinRows(a, b, join, on, filter)
 	if r == nil {
-		r = &joinRel{items: a.items | b.items, set: set, rows: rows}
+		r = &joinRel{items: a.items | b.items, set: set, rows: l.joinRows(a, b, join, on, filter)}
 	}
 	before := len(r.paths)
 	l.joinPaths(r, a, b, join, on, filter)
@@ -170,7 +169,7 @@ func (l *level) joinPair(isl *island, r, a, b *joinRel) *joinRel {
 }
 
 func (l *level) joinRows(a, b *joinRel, join query.JoinType, on, filter []query.Expr) float64 {
-	sel := l.allSelectivity(on)
+	sel := l.joinSel(on)
 	inner := a.rows * b.rows * sel
 	var rows float64
 	switch join {
@@ -184,6 +183,32 @@ func (l *level) joinRows(a, b *joinRel, join query.JoinType, on, filter []query.
 		rows = inner
 	}
 	return clampRows(rows * l.allSelectivity(filter))
+}
+
+// joinSel multiplies the selectivities of join conditions, each of which is estimated once.
+func (l *level) joinSel(on []query.Expr) float64 {
+	s := 1.0
+	for _, e := range on {
+		f := l.factsOf(e)
+		if f.sel < 0 {
+			f.sel = l.selectivity(e)
+		}
+		s *= f.sel
+	}
+	return s
+}
+
+// joinCost sums the costs of conditions.
+func (l *level) joinCost(on []query.Expr) float64 {
+	c := 0.0
+	for _, e := range on {
+		f := l.factsOf(e)
+		if f.cost < 0 {
+			f.cost = l.exprCost(e)
+		}
+		c += f.cost
+	}
+	return c
 }
 
 // semiShare estimates the share of outer rows that have a match.
@@ -219,7 +244,7 @@ func (l *level) hashClauses(on []query.Expr, left, right relset) []hashClause {
 			continue
 		}
 		a, b := o.Args[0], o.Args[1]
-		ra, rb := exprRels(a), exprRels(b)
+		ra, rb := l.relsOf(a), l.relsOf(b)
 		if ra.empty() || rb.empty() {
 			continue
 		}
@@ -247,13 +272,13 @@ func (l *level) hashClauses(on []query.Expr, left, right relset) []hashClause {
 // joinPaths adds the ways to join two sets.
 func (l *level) joinPaths(r, a, b *joinRel, join query.JoinType, on, filter []query.Expr) {
 	hash := l.hashClauses(on, a.set, b.set)
-	for _, p := range a.paths {
+	for _, p := range l.outers(a.paths) {
 		if p.need.meets(b.set) {
 			continue
 		}
 		for _, q := range b.paths {
 			if n := l.nestPath(p, q, join, on, filter, r.rows); n != nil {
-				r.paths = addPath(r.paths, n, true)
+				r.paths = addPath(r.paths, n, l.eager)
 			}
 		}
 	}
@@ -264,18 +289,44 @@ func (l *level) joinPaths(r, a, b *joinRel, join query.JoinType, on, filter []qu
 	if p == nil || q == nil {
 		return
 	}
-	r.paths = addPath(r.paths, l.hashPath(p, q, join, on, filter, hash, r.rows), true)
+	r.paths = addPath(r.paths, l.hashPath(p, q, join, on, filter, hash, r.rows), l.eager)
 	if join == query.JoinLeft { // build the table of the preserved side
-		r.paths = addPath(r.paths, l.hashPath(q, p, query.JoinRight, on, filter, swapClauses(l, hash), r.rows), true)
+		r.paths = addPath(r.paths, l.hashPath(q, p, query.JoinRight, on, filter, swapClauses(l, hash), r.rows), l.eager)
 	}
 	if m := l.mergePath(p, q, join, on, filter, hash, r.rows); m != nil {
-		r.paths = addPath(r.paths, m, true)
+		r.paths = addPath(r.paths, m, l.eager)
 	}
 }
 
 // integer tells whether values of a type hash as the number they are, whatever its width.
 func integer(typ oid) bool {
 	return typ == types.OIDInt2 || typ == types.OIDInt4 || typ == types.OIDInt8
+}
+
+// outers picks the paths that are worth driving a nested loop: the cheapest, the quickest to start, and those in an order
+// that is wanted.
+func (l *level) outers(list []*path) []*path {
+	if len(list) < 3 {
+		return list
+	}
+	var out []*path
+	cheap, quick := list[0], list[0]
+	for _, p := range list {
+		if p.total < cheap.total && (p.need.empty() || !cheap.need.empty()) {
+			cheap = p
+		}
+		if p.startup < quick.startup && p.need.empty() {
+			quick = p
+		}
+		if len(p.order) > 0 && p.need.empty() {
+			out = append(out, p)
+		}
+	}
+	out = append(out, cheap)
+	if l.eager && quick != cheap {
+		out = append(out, quick)
+	}
+	return out
 }
 
 func swapClauses(l *level, h []hashClause) []hashClause {
@@ -333,7 +384,7 @@ func (l *level) nestPath(p, q *path, join query.JoinType, on, filter []query.Exp
 	}
 	s := &l.set
 	n := &path{kind: pathNest, set: p.set.union(q.set), need: need, rows: rows, left: p, right: q, join: join, on: rest, filter: filter,
-		width: p.width + q.width, order: p.order}
+		width: p.width + q.width, order: l.usefulOrder(p.order)}
 	rerun := q.total
 	first := q.total
 	if !q.need.meets(p.set) && s.EnableMaterial {
@@ -359,7 +410,7 @@ func (l *level) nestPath(p, q *path, join query.JoinType, on, filter []query.Exp
 		n.width = p.width
 	}
 	n.startup = p.startup + q.startup
-	n.total = p.total + first + rerun*math.Max(0, p.rows-1) + pairs*(s.CPUTupleCost+l.qualCost(rest)) + rows*l.qualCost(filter)
+	n.total = p.total + first + rerun*math.Max(0, p.rows-1) + pairs*(s.CPUTupleCost+l.joinCost(rest)) + rows*l.joinCost(filter)
 	if !s.EnableNestLoop {
 		n.startup, n.total = n.startup+1e10, n.total+1e10
 	}
@@ -414,7 +465,7 @@ func (l *level) hashPath(p, q *path, join query.JoinType, on, filter []query.Exp
 		n.startup += math.Ceil(bytes/8192) * s.SeqPageCost
 		run += (math.Ceil(bytes/8192) + 2*math.Ceil(p.rows*(p.width+24)/8192)) * s.SeqPageCost
 	}
-	run += rows * (s.CPUTupleCost + l.qualCost(n.on) + l.qualCost(filter))
+	run += rows * (s.CPUTupleCost + l.joinCost(n.on) + l.joinCost(filter))
 	n.total = n.startup + run
 	if !s.EnableHashJoin {
 		n.startup, n.total = n.startup+1e10, n.total+1e10
@@ -464,9 +515,9 @@ func (l *level) mergePath(p, q *path, join query.JoinType, on, filter []query.Ex
 	ls, lt := cost(p, lo, &n.sortLeft)
 	rs, rt := cost(q, ro, &n.sortRight)
 	n.startup = ls + rs
-	n.total = lt + rt + (p.rows+q.rows)*s.CPUOperatorCost*float64(len(keys)) + rows*(s.CPUTupleCost+l.qualCost(n.on)+l.qualCost(filter))
+	n.total = lt + rt + (p.rows+q.rows)*s.CPUOperatorCost*float64(len(keys)) + rows*(s.CPUTupleCost+l.joinCost(n.on)+l.joinCost(filter))
 	if join != query.JoinFull {
-		n.order = lo
+		n.order = l.usefulOrder(lo)
 	}
 	if !s.EnableMergeJoin {
 		n.startup, n.total = n.startup+1e10, n.total+1e10

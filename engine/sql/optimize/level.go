@@ -21,11 +21,35 @@ type level struct {
 	nests  []*nest
 	ctes   map[*query.CTE]*cteInfo
 	multi  map[int]query.Expr // SubMulti links done, by ID
-	plain  bool               // aggregates are computed from all rows
-	known  []query.Expr       // expressions that are equal to a constant in every row
-	scans  map[int]int        // statement-wide numbers of scanned relations, by range table index
-	wanted [][]orderKey       // orders of rows that would save a sort
+	eager  bool               // only the first rows may be read: start-up costs matter
+	memo   map[query.Expr]*facts
+	plain  bool         // aggregates are computed from all rows
+	known  []query.Expr // expressions that are equal to a constant in every row
+	scans  map[int]int  // statement-wide numbers of scanned relations, by range table index
+	wanted [][]orderKey // orders of rows that would save a sort
 }
+
+// facts are what a join search asks again and again about a condition or an operand.
+type facts struct {
+	rels relset
+	sel  float64
+	cost float64
+}
+
+// factsOf keeps facts by the node's address while joins are searched.
+func (l *level) factsOf(e query.Expr) *facts {
+	f := l.memo[e]
+	if f == nil {
+		f = &facts{rels: exprRels(e), sel: -1, cost: -1}
+		if l.memo == nil {
+			l.memo = map[query.Expr]*facts{}
+		}
+		l.memo[e] = f
+	}
+	return f
+}
+
+func (l *level) relsOf(e query.Expr) relset { return l.factsOf(e).rels }
 
 // need is an executor parameter that the plan of a level reads: its value is expr, at level owner.
 type need struct {

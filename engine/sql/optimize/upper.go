@@ -56,6 +56,7 @@ func (l *level) selectPlan(fraction float64) built {
 	if b, ok := l.minMax(u); ok {
 		return b
 	}
+	l.eager = fraction > 0 || u.limit > 0
 	paths := l.joinTree(u.needs(l.q))
 	if l.err != nil {
 		return l.empty()
