@@ -154,6 +154,7 @@ func (p *Pool) enter(l *Lease, c Class) (bool, error) {
 	defer p.mu.Unlock()
 	if p.free > 0 && (!limited(c) || p.parked < p.limits.Parked) {
 		p.grantLocked(l)
+		p.dispatchLocked() // one who resumes may have made room below the limit of parked statements
 		return true, nil
 	}
 	if limited(c) && p.queues[Normal].n+p.queues[Long].n >= p.limits.Queue {
