@@ -78,3 +78,6 @@ func cloneRow(row []types.Datum) []types.Datum {
 	}
 	return out
 }
+
+// View joins the execution's snapshot with what look-ups need.
+func (x *Context) View() mvcc.View { return mvcc.NewView(x.Snapshot, x.Tx.Manager(), x.Task) }
