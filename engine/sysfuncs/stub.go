@@ -19,9 +19,3 @@ type View struct{ Schema, Name, SQL string }
 
 // Views gives the system views in the order of their making.
 func Views() []View { return nil }
-
-// CheckRelation fails with 42501 unless the role has all of the privilege bits (analyze.Priv) on the relation; the
-// columns given narrow what column grants must cover.
-func CheckRelation(s *Scope, role, rel base.OID, bits uint32, selected, changed []int) error {
-	return nil
-}
