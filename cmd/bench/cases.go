@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// testCase is one thing measured.
+type testCase struct {
+	name string
+	run  func(s *server) (outcome, error)
+	skip func(s *server) string // why a server cannot run it, empty if it can
+}
+
+// outcome is what one run gave. A case of single statements leaves tps zero: its time is measured from outside.
+type outcome struct {
+	tps     float64
+	latency float64
+	count   float64
+}
+
+func never(*server) string { return "" }
+
+// beyond refuses PostgreSQL without a pooler more clients than it was started for.
+func beyond(clients int) func(*server) string {
+	return func(s *server) string {
+		if s.name == "postgres" && clients > maxDirect {
+			return fmt.Sprintf("not run: %d processes do not fit", clients)
+		}
+		return ""
+	}
+}
+
+func noPrepared(clients int) func(*server) string {
+	return func(s *server) string {
+		if s.name == "pgbouncer" {
+			return "not run: this version has no prepared statements in transaction mode"
+		}
+		return beyond(clients)(s)
+	}
+}
+
+func cases(o *options) []testCase {
+	var out []testCase
+	for _, n := range []int{1, 64, 1000, 5000} {
+		out = append(out,
+			testCase{fmt.Sprintf("select-simple-%d", n), bench(o, n, "-S", "-M", "simple"), beyond(n)},
+			testCase{fmt.Sprintf("select-prepared-%d", n), bench(o, n, "-S", "-M", "prepared"), noPrepared(n)})
+	}
+	for _, n := range []int{1, 64, 1000} {
+		out = append(out, testCase{fmt.Sprintf("tpcb-simple-%d", n), bench(o, n, "-M", "simple"), beyond(n)})
+	}
+	return append(out,
+		testCase{"copy-1M-rows", copyIn(o), never},
+		testCase{"scan-aggregate", sql(o, "select count(*), sum(abalance), avg(aid), max(bid) from pgbench_accounts"), never},
+		testCase{"group-aggregate", sql(o, "select bid, count(*), sum(abalance) from pgbench_accounts group by bid"), never},
+		testCase{"connect-query-disconnect", bench(o, 8, "-S", "-M", "simple", "-C"), never},
+	)
+}
+
+var (
+	reTPS     = regexp.MustCompile(`tps = ([0-9.]+) `)
+	reLatency = regexp.MustCompile(`latency average = ([0-9.]+) ms`)
+	reCount   = regexp.MustCompile(`transactions actually processed: ([0-9]+)`)
+	reFailed  = regexp.MustCompile(`number of failed transactions: ([0-9]+)`)
+)
+
+// bench runs pgbench.
+func bench(o *options, clients int, args ...string) func(*server) (outcome, error) {
+	return func(s *server) (outcome, error) {
+		all := append([]string{"-n", "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(o.seconds)}, args...)
+		out, err := s.client(o, "pgbench", append(all, "postgres")...)
+		if err != nil {
+			return outcome{}, err
+		}
+		if m := reFailed.FindStringSubmatch(out); m != nil && m[1] != "0" {
+			return outcome{}, fmt.Errorf("%s transactions failed", m[1])
+		}
+		return outcome{tps: number(reTPS, out), latency: number(reLatency, out), count: number(reCount, out)}, nil
+	}
+}
+
+func number(re *regexp.Regexp, text string) float64 {
+	m := re.FindStringSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	f, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0
+	}
+	return f
+}
+
+// sql runs one statement.
+func sql(o *options, text string) func(*server) (outcome, error) {
+	return func(s *server) (outcome, error) {
+		_, err := s.client(o, "psql", "-XAtqc", text, "postgres")
+		return outcome{}, err
+	}
+}
+
+// copyIn loads a million rows into an indexed table.
+func copyIn(o *options) func(*server) (outcome, error) {
+	return func(s *server) (outcome, error) {
+		file := filepath.Join(os.TempDir(), "manifold-bench-copy.txt")
+		if _, err := os.Stat(file); err != nil {
+			if err := writeRows(file, 1000000); err != nil {
+				return outcome{}, err
+			}
+		}
+		if _, err := s.client(o, "psql", "-XAtqc", "drop table if exists bench_copy", "-c",
+			"create table bench_copy (aid int primary key, bid int, abalance int, filler text)", "postgres"); err != nil {
+			return outcome{}, err
+		}
+		_, err := s.client(o, "psql", "-XAtqc", "\\copy bench_copy from '"+file+"'", "postgres")
+		return outcome{}, err
+	}
+}
+
+func writeRows(file string, n int) error {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%d\t%d\t%d\tfiller of row %d\n", i+1, i/100000+1, i%1000, i)
+	}
+	return os.WriteFile(file, []byte(b.String()), 0o644)
+}
+
+// load makes the pgbench tables in both clusters.
+func load(o *options, servers []*server) error {
+	for _, s := range servers {
+		if s.name == "pgbouncer" {
+			continue
+		}
+		if out, err := s.client(o, "pgbench", "-i", "-q", "-s", strconv.Itoa(o.scale), "postgres"); err != nil {
+			return fmt.Errorf("pgbench -i on %s: %w\n%s", s.name, err, out)
+		}
+		if _, err := s.client(o, "psql", "-XAtqc", "checkpoint", "postgres"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// client runs a client program against a server.
+func (s *server) client(o *options, program string, args ...string) (string, error) {
+	all := append([]string{"-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "postgres"}, args...)
+	cmd := exec.Command(filepath.Join(o.pgbin, program), all...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		text := strings.TrimSpace(string(out))
+		if i := strings.IndexByte(text, '\n'); i > 0 {
+			text = text[:i]
+		}
+		return string(out), fmt.Errorf("%s: %w: %s", program, err, text)
+	}
+	return string(out), nil
+}
