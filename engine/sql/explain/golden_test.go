@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"strings"
@@ -38,6 +39,41 @@ func TestPlans(t *testing.T) {
 		out.WriteString("\n")
 	}
 	golden(t, "testdata/plans.golden", out.String())
+}
+
+// TestForms prints every plan in every form: JSON has to be JSON, and measurements may be missing anywhere.
+func TestForms(t *testing.T) {
+	v, f := schema(t)
+	data, err := os.ReadFile("testdata/plans.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := &catalog.Names{View: v, SearchPath: []base.OID{11, 2200}}
+	for _, q := range strings.Split(string(data), ";\n") {
+		if strings.TrimSpace(q) == "" {
+			continue
+		}
+		s, err := planText(t, v, f, q, false)
+		if err != nil {
+			continue
+		}
+		run := &Run{Nodes: map[int]*NodeStats{}, Planning: 1, Execution: 2}
+		for id := 0; id < 4; id += 2 {
+			run.Nodes[id] = &NodeStats{Startup: 1, Total: 2, Rows: 6, Loops: 2, Removed: 4, Hit: 3, Method: "quicksort", SpaceKB: 25, Buckets: 1024, Batches: 1}
+		}
+		all := Options{Analyze: true, Verbose: true, Costs: true, Buffers: true, Timing: true, Summary: true}
+		text := strings.Join(Lines(s, names, types.NewEnv(), all, run), "\n")
+		if strings.Contains(text, "?") || !strings.Contains(text, "actual time=0.500..1.000 rows=3 loops=2") || !strings.Contains(text, "Execution Time: 2.000 ms") {
+			t.Errorf("%s\n%s", q, text)
+		}
+		all.JSON = true
+		var out []map[string]any
+		if err := json.Unmarshal([]byte(strings.Join(Lines(s, names, types.NewEnv(), all, run), "\n")), &out); err != nil {
+			t.Errorf("%s: %v", q, err)
+		} else if p := out[0]["Plan"].(map[string]any); p["Node Type"] == nil || p["Actual Loops"] != 2.0 {
+			t.Errorf("%s: %v", q, p)
+		}
+	}
 }
 
 func golden(t *testing.T, path, got string) {

@@ -109,6 +109,11 @@ func (x *explainer) describe(e *entry, n plan.Node) {
 		e.say("Operation", op)
 		e.say("Relation Name", n.Rel.Name)
 		e.title = op + " on " + x.relName(n.Rel.Schema, n.Rel.Name)
+		walk(n.Child, func(c plan.Node) {
+			if s := scanOf(c); s != nil && s.RTE == n.RTE && s.Alias != n.Rel.Name {
+				e.title += " " + catalog.QuoteIdent(s.Alias)
+			}
+		})
 	default:
 		x.describeUpper(e, n)
 	}

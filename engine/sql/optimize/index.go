@@ -174,7 +174,7 @@ func (l *level) matchKey(x *relation.Index, col int, key query.Expr, r *rel, q q
 	}
 	operator := func(op, fn base.OID, val query.Expr) bool {
 		for _, a := range l.amops(op) {
-			if a.Family == family && a.Method == methodBtree && a.Purpose == 's' {
+			if a.Family == family && a.Method == methodBtree && a.Purpose == 's' && fixedBounds(a.Left, a.Right) {
 				m.cond.Strategy, m.cond.Op, m.cond.Func, m.cond.Value = a.Strategy, op, fn, val
 				m.eq = a.Strategy == catalog.StrategyEqual
 				m.exact = m.exact && a.Left == a.Right
@@ -214,6 +214,12 @@ func (l *level) matchKey(x *relation.Index, col int, key query.Expr, r *rel, q q
 		return l.matchBool(m, key, q, operator)
 	}
 	return m, false
+}
+
+// fixedBounds tells whether a value of one type bounds keys of the other the same way in every session: not where the time
+// zone decides how a date or a timestamp compares with a timestamp with time zone.
+func fixedBounds(left, right oid) bool {
+	return left == right || left != types.OIDTimestampTZ && right != types.OIDTimestampTZ
 }
 
 // rowBound bounds the first column of a comparison of rows; the rest is tested on the row.
