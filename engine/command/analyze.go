@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"sort"
+	"time"
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
@@ -54,6 +55,7 @@ func (c *Context) analyzeTable(d *relation.Desc, only []string, verbose bool) er
 			return err
 		}
 	}
+	c.Builder.Stats.Table(d.File.Database, d.OID).Analyzed(time.Now().UnixNano())
 	visible, err := c.allVisible(c.Opened.Table(d), s.pages)
 	if err != nil {
 		return err
@@ -166,8 +168,8 @@ func sampledRow(d *relation.Desc, b *vector.Batch, i int) []types.Datum {
 	return row
 }
 
-// stats is what ANALYZE finds of a column.
-type stats struct {
+// columnFacts is what ANALYZE finds of a column.
+type columnFacts struct {
 	catalog.ColumnStatistics
 	ordered bool // the type has an order
 }
@@ -179,9 +181,9 @@ type run struct {
 }
 
 // columnStats computes the statistics of a column (attribute i from zero) from a sample.
-func columnStats(d *relation.Desc, i int, s *sample, target int) *stats {
+func columnStats(d *relation.Desc, i int, s *sample, target int) *columnFacts {
 	col := &d.Columns[i]
-	st := &stats{ordered: types.Comparable(col.Type)}
+	st := &columnFacts{ordered: types.Comparable(col.Type)}
 	type item struct {
 		v  types.Datum
 		at int
@@ -297,7 +299,7 @@ func settle(d, total float64) float64 {
 }
 
 // common picks the most common values and the bounds of a histogram over the rest.
-func (st *stats) common(runs []run, n, target int) {
+func (st *columnFacts) common(runs []run, n, target int) {
 	byCount := make([]int, 0, len(runs))
 	for i, r := range runs {
 		if r.count > 1 {
@@ -340,7 +342,7 @@ func (st *stats) common(runs []run, n, target int) {
 }
 
 // significant gives how many of the candidates are clearly more common than the average of what is not among them.
-func significant(runs []run, candidates []int, st *stats, n int) int {
+func significant(runs []run, candidates []int, st *columnFacts, n int) int {
 	d := st.Distinct
 	if d < 0 {
 		d = max(float64(len(runs)), 1)
@@ -370,7 +372,7 @@ func significant(runs []run, candidates []int, st *stats, n int) int {
 }
 
 // keepStatistics replaces the pg_statistic row of a column.
-func (c *Context) keepStatistics(d *relation.Desc, attr int, st *stats) error {
+func (c *Context) keepStatistics(d *relation.Desc, attr int, st *columnFacts) error {
 	keys := []types.Datum{oidKey(d.OID), types.Int(int64(attr)), types.Bool(false)}
 	if err := c.Editor.DeleteAll(bootstrap.RelStatistic, bootstrap.IdxStatisticRelidAttInhIndex, keys, nil); err != nil || st == nil {
 		return err
@@ -447,7 +449,7 @@ func (c *Context) orderOperators(typ base.OID) (equal, less base.OID, err error)
 const slotBytes = 3000
 
 // fit shortens the lists to what a row can hold: the least common values go, and bounds of the histogram between others.
-func (st *stats) fit() {
+func (st *columnFacts) fit() {
 	for size(st.CommonValues) > slotBytes {
 		n := len(st.CommonValues) - 1
 		st.CommonValues, st.CommonFreqs = st.CommonValues[:n], st.CommonFreqs[:n]

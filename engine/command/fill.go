@@ -395,7 +395,7 @@ func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, 
 	if err != nil || got.Row == nil {
 		return e
 	}
-	values := t.Layout.Deform(nil, got.Row)
+	values := t.Layout.Deform(make([]types.Datum, 0, len(d.Columns)), got.Row)
 	for i := range values {
 		s.batch.Cols[i].Reset(!d.Columns[i].Fixed(), 1)
 		s.batch.Cols[i].Set(0, values[i])

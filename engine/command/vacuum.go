@@ -1,6 +1,8 @@
 package command
 
 import (
+	"time"
+
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
 	"manifold/engine/access/heap"
@@ -196,6 +198,7 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 			"finished vacuuming \"%s.%s.%s\": index scans: %d\npages: %d removed, %d remain, %d scanned\ntuples: %d removed, %d remain, %d are dead but not yet removable",
 			c.Session.Database.Name, d.Schema, d.Name, r.IndexPasses, r.Truncated, r.Pages-r.Truncated, r.Scanned, r.Removed, r.Live, r.Dying))
 	}
+	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying)
 	return c.keepVacuumCounts(d, t, r)
 }
 
