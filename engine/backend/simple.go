@@ -137,15 +137,11 @@ func (b *Backend) execute(v *plancache.Variant, literals []types.Datum, out Sink
 	return b.complete(out, tag)
 }
 
-// complete sends what there is to say at the end of a statement.
+// complete sends what there is to say at the end of a statement; the sink sends the session's notices first.
 func (b *Backend) complete(out Sink, tag string) error {
-	for _, n := range b.s.Notices {
-		if err := out.Notice(n); err != nil {
-			return err
-		}
-	}
+	err := out.Complete(tag)
 	b.s.Notices = b.s.Notices[:0]
-	return out.Complete(tag)
+	return err
 }
 
 // statement runs one parsed statement of a simple query.
