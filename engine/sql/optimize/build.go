@@ -178,6 +178,8 @@ func (l *level) build(p *path, need *vars) built {
 		return l.buildMerge(p, need)
 	case pathFilter:
 		return l.buildFilter(p, need)
+	case pathUnique:
+		return l.buildUnique(p)
 	}
 	if p.rel == nil {
 		return l.finish(built{node: &plan.Result{}}, 0, l.set.CPUTupleCost, 1)

@@ -226,6 +226,7 @@ func (l *level) itemPaths(isl *island, i *item) {
 					joins = append(joins, q)
 				}
 			}
+			joins = append(joins, semiClauses(isl, i)...)
 		} else {
 			joins = i.on
 		}

@@ -162,6 +162,9 @@ func (l *level) joinPair(isl *island, r, a, b *joinRel) *joinRel {
 	}
 	before := len(r.paths)
 	l.joinPaths(r, a, b, join, on, filter)
+	if join == query.JoinSemi {
+		l.uniqueOuter(r, a, b, on, filter)
+	}
 	if len(r.paths) == 0 && before == 0 {
 		return nil
 	}

@@ -46,6 +46,7 @@ const (
 	pathHash
 	pathMerge
 	pathFilter // conditions over an input
+	pathUnique // distinct keys of an input
 )
 
 // path is a way to compute some relations, with its costs; it is made a node only when it is chosen.

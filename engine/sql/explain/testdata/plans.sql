@@ -85,7 +85,6 @@ select a, (select sum(b) from small s2 where s2.a = s1.a and s2.b in (select b f
 select * from small s1 where exists (select 1 from small s2 where s2.a = s1.a and exists (select 1 from small s3 where s3.b = s1.b));
 with a as (select * from small), b as (select * from a where a > 1) select * from b x, b y where x.a = y.a;
 select * from small s1, lateral (select s1.a + 1 as x, s2.b from small s2 where s2.a = s1.a) y left join small s3 on s3.a = y.x;
-select * from (select a, count(*) over () from small) x;
 select * from small s1 left join lateral (select s2.b from small s2, small s3 where s2.a = s1.a and s3.a = s2.b) x on true;
 select a from small group by a having exists (select 1 from small s2 where s2.b = small.a);
 select * from (select distinct a from small) x where a = 5;
@@ -124,3 +123,5 @@ with x as (insert into small values (1,2) returning a) select (select count(*) f
 select s.* from small s where s.a = (select t.b from small t where t.a = s.a and t.b = (select max(u.b) from small u where u.a = t.a));
 (select a from small order by 1 limit 1) union all (select b from small limit 2) order by 1 limit 2;
 select * from (select a, random() as r from small) x where r > 0.5;
+select * from orders where id in (select a from small where b = 1);
+select * from orders o, customer c where c.id = o.customer_id and o.id in (select a + 1 from small where b = 1);
