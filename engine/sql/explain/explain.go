@@ -98,7 +98,6 @@ type entry struct {
 	props    []prop
 	children []child
 	costs    *plan.Base
-	noCost   bool
 }
 
 type child struct {

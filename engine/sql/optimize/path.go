@@ -57,7 +57,6 @@ type path struct {
 	rows     float64
 	startup  float64
 	total    float64
-	rescan   float64 // cost of running again, when less than total
 	width    float64
 	order    []orderKey
 	enforced []query.Expr // conditions that hold for its rows beyond those of its relations
@@ -81,7 +80,6 @@ type path struct {
 	sortLeft    bool
 	sortRight   bool
 	material    bool
-	swapped     bool
 }
 
 // hashClause is an equality between the two sides of a join.

@@ -16,7 +16,6 @@ const (
 	defaultRange    = 0.005
 	defaultMatch    = 0.005
 	defaultUnknown  = 0.005
-	defaultNotUnk   = 1 - defaultUnknown
 	defaultDistinct = 200.0
 )
 

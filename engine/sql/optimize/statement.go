@@ -15,7 +15,7 @@ func Statement(opt *Options, q *query.Query) (*plan.Statement, error) {
 	if p.set.SeqPageCost == 0 && p.set.CPUTupleCost == 0 {
 		p.set = DefaultSettings()
 	}
-	p.describe(q, q)
+	p.describe(q)
 	c := copyQuery(q)
 	levelRecursion(c)
 	l := p.newLevel(nil, c)
@@ -58,7 +58,7 @@ func (p *planner) unsupported(format string, args ...any) {
 }
 
 // describe records the locks and privileges of a query and all queries inside it.
-func (p *planner) describe(top, q *query.Query) {
+func (p *planner) describe(q *query.Query) {
 	for _, r := range q.Range {
 		if r.RelOID == 0 || r.Kind == query.RangeResult {
 			continue
@@ -76,7 +76,7 @@ func (p *planner) describe(top, q *query.Query) {
 	if q.Command != query.Select || len(q.RowMarks) > 0 {
 		p.writes = true
 	}
-	q.EachQuery(func(s *query.Query) { p.describe(top, s) })
+	q.EachQuery(p.describe)
 }
 
 func (p *planner) lock(oid base.OID, mode uint8) {
@@ -202,7 +202,6 @@ func (p *planner) typeLen(typ base.OID) int16 {
 
 const (
 	methodBtree base.OID = 403
-	methodHash  base.OID = 405
 )
 
 // btreeFamily gives the btree family and strategy of an operator; zero for none. Of several the first is taken.
