@@ -91,16 +91,20 @@ func (r *rowSource) recheckRow(x *Context) (*vector.Batch, error) {
 	if row.null {
 		return nil, nil
 	}
-	var at [1]base.TID
-	var from [1]int32
-	view := x.view
-	snap := *view.Snap
-	snap.Any = true
-	view.Snap = &snap
-	n, err := r.table.FetchBatch(&view, []base.TID{row.tid}, &r.batch, r.cols, from[:], at[:])
-	if err != nil || n == 0 {
+	tup, err := r.table.FetchVersion(x.Task, row.tid, &r.buf)
+	if tup == nil || err != nil {
 		return nil, err
 	}
+	for k, c := range r.cols {
+		v := &r.batch.Cols[k]
+		v.Reset(c >= 0 && r.table.Layout.Variable(c), 1)
+		if c >= 0 {
+			v.Set(0, r.table.Layout.Get(tup, c))
+		} else {
+			v.Fixed[0] = r.table.System(tup, row.tid, c)
+		}
+	}
+	r.batch.N = 1
 	r.batch.Sel = nil
 	r.finish()
 	return &r.batch, nil

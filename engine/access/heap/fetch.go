@@ -163,12 +163,13 @@ func (t *Table) decode(b *vector.Batch, lane int, rows []tuple.Tuple, tids []bas
 			continue
 		}
 		for i, row := range rows {
-			v.Fixed[lane+i] = t.system(row, tids[i], col)
+			v.Fixed[lane+i] = t.System(row, tids[i], col)
 		}
 	}
 }
 
-func (t *Table) system(row tuple.Tuple, tid base.TID, col int) int64 {
+// System gives a system column of a row version, in the bits of a Datum.
+func (t *Table) System(row tuple.Tuple, tid base.TID, col int) int64 {
 	switch col {
 	case ColCTID:
 		return int64(tid.Pack())
