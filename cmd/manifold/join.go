@@ -4,6 +4,7 @@ import (
 	"manifold/engine"
 	"manifold/engine/activity"
 	enginesession "manifold/engine/session"
+	"manifold/proxy/admin"
 	"manifold/proxy/session"
 )
 
@@ -36,4 +37,15 @@ func (h host) AwaitAnswer(s *enginesession.Session) error { return s.AwaitAnswer
 func (h host) Checkpoint(pace func(done, total int) error) error {
 	_, err := h.Engine.Checkpoint(pace)
 	return err
+}
+
+// clientList joins the registry to the console.
+func clientList(r *session.Registry) func() []admin.Client {
+	return func() []admin.Client {
+		var out []admin.Client
+		for _, e := range r.List() {
+			out = append(out, admin.Client{PID: e.Who.PID, User: e.Who.User, Database: e.Who.Database, TLS: e.TLS, Info: e.Info})
+		}
+		return out
+	}
 }

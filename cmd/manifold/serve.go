@@ -175,7 +175,7 @@ func limits(c *config.Config) pool.Limits {
 }
 
 func (s *server) console() (*pool.Pool, error) {
-	from := admin.Sources{Version: fullVersion(), Pools: s.pools.Stats, Clients: s.registry.List,
+	from := admin.Sources{Version: fullVersion(), Pools: s.pools.Stats, Clients: clientList(s.registry),
 		Config: func() [][3]string { return s.config.Load().Show() }}
 	return pool.New("manifold", pool.Limits{}, func() (pool.Backend, error) { return admin.New(from), nil })
 }

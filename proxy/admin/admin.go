@@ -13,16 +13,24 @@ import (
 	"manifold/engine/types"
 	"manifold/engine/vector"
 	"manifold/pool"
-	proxysession "manifold/proxy/session"
 )
 
 // Sources is what the console shows.
 type Sources struct {
 	Version string
 	Pools   func() []pool.Stat
-	Clients func() []proxysession.Entry
+	Clients func() []Client
 	// Config gives the settings of the server as name, value and default.
 	Config func() [][3]string
+}
+
+// Client is one that is logged in.
+type Client struct {
+	PID      uint32
+	User     string
+	Database string
+	TLS      bool
+	Info     session.Info
 }
 
 // Backend answers the console's commands.
@@ -140,7 +148,7 @@ func (b *Backend) clients() table {
 		if addr == "" {
 			addr = "[local]"
 		}
-		t.rows = append(t.rows, []string{strconv.FormatUint(uint64(e.Who.PID), 10), e.Who.User, e.Who.Database, e.Info.State,
+		t.rows = append(t.rows, []string{strconv.FormatUint(uint64(e.PID), 10), e.User, e.Database, e.Info.State,
 			addr, strconv.Itoa(e.Info.ClientPort), e.Info.Application, tls, e.Info.StateChange.UTC().Format(time.RFC3339), e.Info.Query})
 	}
 	return t
