@@ -24,15 +24,13 @@ const (
 	JSON
 )
 
-// Options of a log; Min may change later through SetMin.
+// Options of a log; they may change later through SetOptions.
 type Options struct {
 	Format Format
 	// Min is the least severe message kept, as log_min_messages names it.
 	Min string
 	// MinStatement is the least severe error that is logged with its statement, as log_min_error_statement.
 	MinStatement string
-	// Connections tells to log who comes and goes.
-	Connections bool
 }
 
 const queueLength = 4096

@@ -68,7 +68,7 @@ func startManifold(o *options, dir string, _ []*server) (*server, error) {
 		return nil, err
 	}
 	config := filepath.Join(dir, "config.toml")
-	text := "backends = 8\nmax_clients = 6000\n\n[postgresql]\nshared_buffers = \"1GB\"\nmax_wal_size = \"4GB\"\n"
+	text := "[clients]\nmax_clients = 6000\n\n[pool]\nbackends = 8\n\n[postgresql]\nshared_buffers = \"1GB\"\nmax_wal_size = \"4GB\"\n"
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, err
 	}

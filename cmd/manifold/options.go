@@ -111,6 +111,18 @@ func makeDirectory(path string) error {
 	return nil
 }
 
+// spareFiles is what a server opens besides its clients' sockets.
+const spareFiles = 1500
+
+// fileLimit gives how many files may be open when that is too few for the clients allowed.
+func fileLimit(clients int) (limit uint64, short bool) {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 0, false
+	}
+	return lim.Cur, lim.Cur < uint64(clients+spareFiles)
+}
+
 // minStack is what PostgreSQL's grammar needs for the deepest statement that the lexer lets through.
 const minStack = 8 << 20
 

@@ -132,6 +132,9 @@ func (s *server) start(c *config.Config) error {
 	}
 	// Nobody is let in before the phase is Running, which stands after the last of these writes.
 	go s.accept()
+	if limit, short := fileLimit(c.MaxClients); short {
+		s.log.Warn("only %d files may be open, too few for max_clients = %d (ulimit -n)", limit, c.MaxClients)
+	}
 	for _, a := range s.front.Addrs() {
 		s.log.Say("listening on %s", a)
 	}

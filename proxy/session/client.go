@@ -265,6 +265,10 @@ func (c *Client) log(e *pgerror.Error) { c.cfg.Log.Event(&c.who, e, "") }
 func (c *Client) close() {
 	c.stopTimer()
 	if c.lease != nil {
+		if c.s.Settings.Get("log_disconnections").Bool {
+			c.logVisit("disconnection: session time: %s user=%s database=%s host=%s",
+				time.Since(c.s.Started).Round(time.Millisecond), c.who.User, c.who.Database, c.who.Remote)
+		}
 		c.releaseSession()
 		c.lease.End()
 	}

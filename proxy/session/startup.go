@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -48,6 +49,9 @@ func (c *Client) start() error {
 
 // refuse tells the client why it does not get in.
 func (c *Client) refuse(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = pgerror.New(pgerror.QueryCanceled, "canceling authentication due to timeout")
+	}
 	var e *pgerror.Error
 	if errors.As(err, &e) {
 		f := *e
@@ -365,6 +369,15 @@ func (c *Client) welcome() {
 		c.out.ParameterStatus(p.Name, value)
 	}
 	c.s.Settings.TakeReports(func(string, string) {})
+	if c.s.Settings.Get("log_connections").Bool {
+		c.logVisit("connection authorized: user=%s database=%s application_name=%s host=%s", c.who.User, c.who.Database,
+			c.who.Application, c.who.Remote)
+	}
 	c.out.BackendKeyData(c.s.ID, c.s.Secret)
 	c.ready()
+}
+
+// logVisit logs who comes and goes.
+func (c *Client) logVisit(format string, args ...any) {
+	c.log(pgerror.Notice(pgerror.SeverityLog, pgerror.SuccessfulCompletion, format, args...))
 }
