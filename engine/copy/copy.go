@@ -8,6 +8,7 @@ import (
 	"manifold/engine/catalog"
 	"manifold/engine/exec"
 	"manifold/engine/pgerror"
+	"manifold/engine/relation"
 	"manifold/engine/session"
 	"manifold/engine/sql/analyze"
 	"manifold/engine/sql/plan"
@@ -46,7 +47,7 @@ type Copy struct {
 	c       *Context
 	stmt    *pg_query.CopyStmt
 	o       options
-	rel     *tableColumns
+	rel     *relation.Desc
 	query   *plan.Statement
 	columns []column
 }

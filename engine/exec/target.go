@@ -19,7 +19,9 @@ import (
 // executor's Modify and COPY share it.
 type Target struct {
 	Table *heap.Table
-	Stats *stats.Table
+	// Failed is the row (from zero) at which InsertMany failed last.
+	Failed int
+	Stats  *stats.Table
 
 	rel     *relation.Desc
 	indexes []*targetIndex
@@ -198,6 +200,7 @@ func (t *Target) InsertMany(x *Context, rows [][]types.Datum) error {
 	t.Stats.Insert(int64(len(rows)))
 	for i, values := range rows {
 		if err := t.insertEntries(x, values, tids[i]); err != nil {
+			t.Failed = i
 			return err
 		}
 	}
