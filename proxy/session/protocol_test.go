@@ -205,8 +205,9 @@ func TestCopyIn(t *testing.T) {
 
 func TestPanicEndsOneClient(t *testing.T) {
 	s := startServer(t, pool.Limits{Slots: 1}, nil)
-	c, other := s.dial(t, nil), s.dial(t, nil)
-	c.read(1)
+	c := s.dial(t, nil)
+	c.read(1) // the first to come has number 1
+	other := s.dial(t, nil)
 	other.read(1)
 	c.Send(query("panic"))
 	c.flush()
@@ -329,8 +330,9 @@ func (s *server) awaitRunning(t *testing.T, pid uint32) {
 
 func TestTerminate(t *testing.T) {
 	s := startServer(t, pool.Limits{Slots: 2}, nil)
-	idle, busy := s.dial(t, nil), s.dial(t, nil)
-	idle.read(1)
+	idle := s.dial(t, nil)
+	idle.read(1) // the first to come has number 1
+	busy := s.dial(t, nil)
 	busy.read(1)
 	busy.Send(query("sleep"))
 	busy.flush()
@@ -363,8 +365,9 @@ func TestIdleTimeouts(t *testing.T) {
 // TestSlowReader: a client that does not read holds neither slot nor more than a bounded buffer.
 func TestSlowReader(t *testing.T) {
 	s := startServer(t, pool.Limits{Slots: 1}, nil)
-	slow, quick := s.dial(t, nil), s.dial(t, nil)
-	slow.read(1)
+	slow := s.dial(t, nil)
+	slow.read(1) // the first to come has number 1
+	quick := s.dial(t, nil)
 	quick.read(1)
 	slow.Send(query("select 3000000"))
 	slow.flush()
@@ -386,8 +389,9 @@ func TestSlowReader(t *testing.T) {
 // TestIdleInTransactionHoldsNothing: with one slot, others run while a transaction is open.
 func TestIdleInTransactionHoldsNothing(t *testing.T) {
 	s := startServer(t, pool.Limits{Slots: 1}, nil)
-	a, b := s.dial(t, nil), s.dial(t, nil)
-	a.read(1)
+	a := s.dial(t, nil)
+	a.read(1) // the first to come has number 1
+	b := s.dial(t, nil)
 	b.read(1)
 	a.Send(query("begin"))
 	a.flush()
