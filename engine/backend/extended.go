@@ -140,7 +140,7 @@ func sameColumns(a, c []plan.ResultColumn) bool {
 func (b *Backend) ready(p *session.Prepared) (*plancache.Variant, error) {
 	for {
 		c := p.Cached.(*prepared)
-		if c.v.Generation == b.cache().Generation() && c.env == b.s.PlanEnv() {
+		if c.v.Generation == b.cache().Generation() && !c.v.Stale.Load() && c.env == b.s.PlanEnv() {
 			fits, err := b.lockRelations(c.v)
 			if err != nil {
 				return nil, err

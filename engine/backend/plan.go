@@ -5,6 +5,7 @@ import (
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
+	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
@@ -90,7 +91,40 @@ func (b *Backend) variant(text string, node *pg_query.Node, literals []parse.Lit
 		v.Params = r.Params
 		v.Tag = tagOf(r.Query)
 		b.slots(v, r)
+		b.sizes(v)
 		return v, nil
+	}
+}
+
+// sizes notes how large the tables of a plan are.
+func (b *Backend) sizes(v *plancache.Variant) {
+	roots := []plan.Node{v.Plan.Root}
+	for _, s := range v.Plan.SubPlans {
+		roots = append(roots, s.Root)
+	}
+	for _, c := range v.Plan.CTEs {
+		roots = append(roots, c.Root)
+	}
+	seen := map[*heap.Table]bool{}
+	for _, r := range roots {
+		optimize.Walk(r, func(n plan.Node) {
+			var d *relation.Desc
+			switch n := n.(type) {
+			case *plan.SeqScan:
+				d = n.Rel
+			case *plan.IndexScan:
+				d = n.Rel
+			case *plan.BitmapHeap:
+				d = n.Rel
+			default:
+				return
+			}
+			t := b.svc.Opened.Table(d)
+			if blocks, err := t.Blocks(); err == nil && !seen[t] {
+				seen[t] = true
+				v.Sizes = append(v.Sizes, plancache.Size{Table: t, Blocks: blocks})
+			}
+		})
 	}
 }
 
@@ -176,8 +210,18 @@ func (b *Backend) lockRelations(v *plancache.Variant) (bool, error) {
 			return false, err
 		}
 	}
-	return v.Generation == b.cache().Generation(), nil
+	if v.Generation != b.cache().Generation() {
+		return false, nil
+	}
+	if n := v.Uses.Add(1); (n < sizeChecks || n%sizeChecks == 0) && v.Outgrown() {
+		v.Stale.Store(true)
+		return false, nil
+	}
+	return true, nil
 }
+
+// sizeChecks is how often a plan is used between looks at the sizes of its tables; a young plan is looked at each time.
+const sizeChecks = 32
 
 // databaseOf gives the database part of a relation's lock: zero for relations of the whole cluster.
 func (b *Backend) databaseOf(rel base.OID) base.OID {

@@ -29,7 +29,7 @@ type conflictOp struct {
 
 func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 	p := m.plan.Conflict
-	c := &conflictOp{m: m}
+	c := &conflictOp{m: m, row: make([]types.Datum, len(m.plan.Rel.Columns))}
 	for _, ix := range m.target.indexes {
 		chosen := len(p.Indexes) == 0 && ix.desc.Unique
 		for _, oid := range p.Indexes {

@@ -59,7 +59,7 @@ type Instance struct {
 // NewInstance compiles a plan. With instrument every node is measured.
 func (b *Builder) NewInstance(p *plan.Statement, instrument bool) (*Instance, error) {
 	in := &Instance{Plan: p, b: b}
-	in.c = &eval.Compiler{Lookup: b.Lookup, Name: b.Name, Fixed: b.Fixed}
+	in.c = &eval.Compiler{Lookup: b.Lookup, Name: b.Name, Fixed: b.Fixed, Slots: p.Slots}
 	if instrument {
 		in.instr = map[int]*Instrument{}
 	}

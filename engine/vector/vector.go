@@ -90,9 +90,17 @@ func (v *Vector) Set(i int, d types.Datum) {
 			v.Spans[i] = Span{}
 		}
 	case v.Var:
+		v.setNotNull(i)
 		v.SetBytes(i, d.B)
 	default:
+		v.setNotNull(i)
 		v.Fixed[i] = d.I
+	}
+}
+
+func (v *Vector) setNotNull(i int) {
+	if v.HasNulls {
+		v.Nulls[i>>6] &^= 1 << (i & 63)
 	}
 }
 

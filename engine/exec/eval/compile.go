@@ -16,7 +16,8 @@ type Compiler struct {
 	Name func(oid base.OID) string
 	// Fixed tells whether values of a type are kept in types.Datum.I.
 	Fixed func(typ base.OID) bool
-	// Strict tells whether a function is strict; used for functions found through operators of array comparisons.
+	// Slots tells which literals of the statement are read at run time.
+	Slots []bool
 
 	caseArg *register
 	subCols [][]*register
@@ -47,7 +48,11 @@ func (c *Compiler) Compile(e query.Expr) (Node, error) {
 		}
 		return &outerCol{n: e.N}, nil
 	case *query.Const:
-		return &constant{splat: splat{variable: !c.Fixed(e.Typ)}, value: e.Value, slot: e.Slot}, nil
+		slot := e.Slot
+		if slot >= len(c.Slots) || slot >= 0 && !c.Slots[slot] {
+			slot = -1 // the plan stands for this value only
+		}
+		return &constant{splat: splat{variable: !c.Fixed(e.Typ)}, value: e.Value, slot: slot}, nil
 	case *query.Param:
 		if e.Exec {
 			return &execParam{splat: splat{variable: !c.Fixed(e.Typ)}, n: e.N}, nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/exec"
 	"manifold/engine/sql/parse"
@@ -31,6 +32,12 @@ type Variant struct {
 	// Checked is the role the privileges were last granted to, for this generation; zero for none.
 	Checked atomic.Uint32
 
+	// Stale is set when the plan should not be used again though the catalogs have not changed: a table has outgrown it.
+	Stale atomic.Bool
+	// Uses counts look-ups of sizes; Sizes is what the tables measured when the plan was made.
+	Uses  atomic.Uint32
+	Sizes []Size
+
 	mu    sync.Mutex // guards free
 	free  []*exec.Instance
 	keep  int
@@ -43,6 +50,24 @@ type Slot struct {
 	Typmod     int32
 	Negated    bool
 	FromString bool
+}
+
+// Size is how large a table was when a plan was made, in pages.
+type Size struct {
+	Table  *heap.Table
+	Blocks base.BlockNumber
+}
+
+// Outgrown tells whether a table of the plan has become so much larger or smaller that planning anew is worth it.
+func (v *Variant) Outgrown() bool {
+	for i := range v.Sizes {
+		s := &v.Sizes[i]
+		n, err := s.Table.Blocks()
+		if err == nil && (n > 2*s.Blocks+8 || s.Blocks > 2*n+8) {
+			return true
+		}
+	}
+	return false
 }
 
 // NewVariant makes a variant that keeps up to keep idle instances.
@@ -132,7 +157,7 @@ func (c *Cache) Find(key []byte, text string, literals []parse.Literal, generati
 		s.tick++
 		e.used = s.tick
 		for _, v := range e.variants {
-			if v.Generation == generation && v.Matches(text, literals) {
+			if v.Generation == generation && !v.Stale.Load() && v.Matches(text, literals) {
 				c.hits.Add(1)
 				return v, true
 			}
@@ -164,7 +189,7 @@ func (c *Cache) Add(key []byte, v *Variant) {
 	}
 	kept := e.variants[:0]
 	for _, o := range e.variants {
-		if o.Generation == v.Generation {
+		if o.Generation == v.Generation && !o.Stale.Load() {
 			kept = append(kept, o)
 		} else {
 			e.bytes -= o.bytes
