@@ -35,7 +35,7 @@ func builtinName(oid base.OID) (string, bool) {
 func (e *Engine) Checkpoint(pace func(done, total int) error) (checkpoint.Result, error) {
 	e.checkpointMu.Lock()
 	defer e.checkpointMu.Unlock()
-	return e.cluster.Check.Run(checkpoint.Request{Pace: pace, Spare: 2})
+	return e.cluster.Check.Run(checkpoint.Request{Pace: pace, Spare: 4 * segmentsAhead})
 }
 
 // CleanBuffers writes up to max dirty pages that the clock will reach soon, and gives how many it wrote.
@@ -43,6 +43,12 @@ func (e *Engine) CleanBuffers(max int) (int, error) { return e.cluster.Pool.Clea
 
 // FlushLog makes durable what asynchronous commits have written.
 func (e *Engine) FlushLog() error { return e.cluster.Log.Flush(e.cluster.Log.InsertLSN()) }
+
+// segmentsAhead is how many log segments are kept ready for use.
+const segmentsAhead = 4
+
+// PrepareLog makes the next segments of the log.
+func (e *Engine) PrepareLog() error { return e.cluster.Log.Preallocate(segmentsAhead) }
 
 // LogWritten gives the number of bytes of log written since the cluster was made, for max_wal_size.
 func (e *Engine) LogWritten() int64 { return int64(e.cluster.Log.InsertLSN()) }

@@ -9,6 +9,8 @@ import (
 type Engine interface {
 	// FlushLog makes the log durable as far as it is written.
 	FlushLog() error
+	// PrepareLog makes the next segments of the log, so that no commit has to wait for that.
+	PrepareLog() error
 	// LogWritten gives the end of the log in bytes.
 	LogWritten() int64
 }
@@ -32,6 +34,9 @@ func (w *Writer) Run(ctx context.Context) error {
 		case <-time.After(max(w.delay(), time.Millisecond)):
 		}
 		if end := w.engine.LogWritten(); end != last {
+			if err := w.engine.PrepareLog(); err != nil {
+				return err
+			}
 			if err := w.engine.FlushLog(); err != nil {
 				return err
 			}
