@@ -1,0 +1,164 @@
+package sysfuncs
+
+import (
+	"sort"
+
+	"manifold/engine/base"
+	"manifold/engine/builtins"
+	"manifold/engine/lock"
+	"manifold/engine/types"
+)
+
+func registerSets(r registry) {
+	r.addSet(lockStatus, "pg_lock_status")
+	r.addSet(activityRows, "pg_stat_get_activity")
+	r.addSet(preparedStatements, "pg_prepared_statement")
+	r.addSet(cursors, "pg_cursor")
+	nothing := func(*Scope, *builtins.Context, []types.Datum) ([]types.Datum, error) { return nil, nil }
+	r.addSet(nothing, "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_xact", "pg_available_extensions",
+		"pg_available_extension_versions", "pg_listening_channels", "pg_stat_get_wal_senders", "pg_stat_get_progress_info",
+		"pg_get_replication_slots", "pg_show_replication_origin_status", "pg_get_publication_tables", "pg_stat_get_subscription")
+}
+
+// activityRows gives the rows of pg_stat_get_activity.
+func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum, error) {
+	if s.Host == nil {
+		return nil, nil
+	}
+	o, i4, t, ts, b, f8 := types.OIDOID, types.OIDInt4, types.OIDText, types.OIDTimestampTZ, types.OIDBool, types.OIDFloat8
+	_ = f8
+	cols := []base.OID{o, i4, o, t, t, t, t, t, ts, ts, ts, ts, types.OIDInet, t, i4, types.OIDXID, types.OIDXID, t, b, t, t, i4, t,
+		types.OIDNumeric, t, b, t, b, i4, types.OIDInt8}
+	list := s.Host.Sessions()
+	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
+	var out []types.Datum
+	for _, x := range list {
+		if !a[0].Null && uint32(a[0].I) != x.ID {
+			continue
+		}
+		in := x.Info()
+		row := make([]types.Datum, len(cols))
+		for k := range row {
+			row[k] = types.Null
+		}
+		if x.Database != nil {
+			row[0] = oidOf(x.Database.OID)
+		}
+		row[1] = types.Int(int64(x.ID))
+		if x.User != nil {
+			row[2] = oidOf(x.User.OID)
+		}
+		row[3] = types.Text(in.Application)
+		row[4], row[5] = types.Text(in.State), types.Text(in.Query)
+		if e, _ := x.Task.Waiting(); e.Name() != "" {
+			row[6], row[7] = types.Text(e.Class()), types.Text(e.Name())
+		} else if in.State == "idle" {
+			row[6], row[7] = types.Text("Client"), types.Text("ClientRead")
+		}
+		row[8], row[9], row[10], row[11] = timestamp(in.TxStart), timestamp(in.QueryStart), timestamp(x.Started), timestamp(in.StateChange)
+		if in.ClientPort != 0 {
+			row[14] = types.Int(int64(in.ClientPort))
+		}
+		row[17] = types.Text(in.BackendType)
+		row[18] = types.Bool(false)
+		row[25], row[27] = types.Bool(false), types.Bool(false)
+		out = append(out, record(cols, row...))
+	}
+	return out, nil
+}
+
+// lockStatus gives the rows of pg_locks.
+func lockStatus(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
+	o, t, i4, i2, b := types.OIDOID, types.OIDText, types.OIDInt4, types.OIDInt2, types.OIDBool
+	cols := []base.OID{t, o, o, i4, i2, t, types.OIDXID, o, o, i2, t, i4, t, b, b, types.OIDTimestampTZ}
+	var out []types.Datum
+	for _, l := range s.Locks.Snapshot() {
+		row := make([]types.Datum, len(cols))
+		for k := range row {
+			row[k] = types.Null
+		}
+		row[0] = types.Text(l.Tag.Kind.String())
+		if l.Tag.Kind != lock.KindTransaction && l.Tag.Kind != lock.KindVirtualXID {
+			row[1] = oidOf(l.Tag.Database)
+		}
+		switch l.Tag.Kind {
+		case lock.KindRelation, lock.KindExtend:
+			row[2] = types.Int(int64(l.Tag.A))
+		case lock.KindPage:
+			row[2], row[3] = types.Int(int64(l.Tag.A)), types.Int(int64(l.Tag.B))
+		case lock.KindTuple:
+			tid := base.UnpackTID(l.Tag.B)
+			row[2], row[3], row[4] = types.Int(int64(l.Tag.A)), types.Int(int64(tid.Block)), types.Int(int64(tid.Offset))
+		case lock.KindTransaction:
+			row[6] = types.Int(int64(l.Tag.A))
+		case lock.KindAdvisory:
+			row[7], row[8], row[9] = types.Int(int64(l.Tag.A)), types.Int(int64(l.Tag.B)), types.Int(int64(l.Tag.Sub))
+		case lock.KindObject:
+			row[7], row[8], row[9] = types.Int(int64(l.Tag.A)), types.Int(int64(l.Tag.B)), types.Int(int64(l.Tag.Sub))
+		}
+		row[10] = types.Text("")
+		row[11] = types.Int(int64(l.PID))
+		row[12] = types.Text(l.Mode.String())
+		row[13], row[14], row[15] = types.Bool(l.Granted), types.Bool(l.FastPath), timestamp(l.Since)
+		out = append(out, record(cols, row...))
+	}
+	return out, nil
+}
+
+func preparedStatements(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
+	var out []types.Datum
+	for name, p := range s.Session.Statements {
+		if name == "" {
+			continue
+		}
+		var params []types.Datum
+		for _, t := range p.Params {
+			params = append(params, oidOf(t))
+		}
+		out = append(out, record([]base.OID{types.OIDText, types.OIDText, types.OIDTimestampTZ, types.OIDRegTypeArray, types.OIDBool,
+			types.OIDInt8, types.OIDInt8}, types.Text(name), types.Text(p.Text), timestamp(p.CreatedAt),
+			types.MakeArray(types.OIDRegType, params), types.Bool(p.FromSQL), types.Int(0), types.Int(0)))
+	}
+	return out, nil
+}
+
+func cursors(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
+	var out []types.Datum
+	b := types.OIDBool
+	for name, p := range s.Session.Portals {
+		if name == "" || p.Statement == nil {
+			continue
+		}
+		out = append(out, record([]base.OID{types.OIDText, types.OIDText, b, b, b, types.OIDTimestampTZ}, types.Text(name),
+			types.Text(p.Statement.Text), types.Bool(p.Hold), types.Bool(p.Binary), types.Bool(p.Scroll), timestamp(p.CreatedAt)))
+	}
+	return out, nil
+}
+
+// registerStatistics adds what the statistics views read. Without counters it is zero, or null for times.
+func registerStatistics(r registry) {
+	zero := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Int(0), nil }
+	for _, n := range []string{"numscans", "tuples_returned", "tuples_fetched", "tuples_inserted", "tuples_updated", "tuples_deleted",
+		"tuples_hot_updated", "live_tuples", "dead_tuples", "mod_since_analyze", "ins_since_vacuum", "blocks_fetched", "blocks_hit",
+		"vacuum_count", "autovacuum_count", "analyze_count", "autoanalyze_count", "db_xact_commit", "db_xact_rollback",
+		"db_blocks_fetched", "db_blocks_hit", "db_tuples_returned", "db_tuples_fetched", "db_tuples_inserted", "db_tuples_updated",
+		"db_tuples_deleted", "db_conflict_all", "db_temp_files", "db_temp_bytes", "db_deadlocks"} {
+		r.add(zero, "pg_stat_get_"+n)
+	}
+	null := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil }
+	for _, n := range []string{"last_vacuum_time", "last_autovacuum_time", "last_analyze_time", "last_autoanalyze_time",
+		"db_stat_reset_time"} {
+		r.add(null, "pg_stat_get_"+n)
+	}
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		n := int64(0)
+		if s.Host != nil {
+			for _, x := range s.Host.Sessions() {
+				if x.Database != nil && x.Database.OID == oidArg(a[0]) {
+					n++
+				}
+			}
+		}
+		return types.Int(n), nil
+	}, "pg_stat_get_db_numbackends")
+}

@@ -1,0 +1,150 @@
+package sysfuncs
+
+import (
+	"fmt"
+
+	"manifold/engine/base"
+	"manifold/engine/builtins"
+	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/page"
+	"manifold/engine/relation"
+	"manifold/engine/types"
+)
+
+func registerSizes(r registry) {
+	r.add(relationSize, "oid:2325", "pg_relation_size")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		return sizeOf(s, oidArg(a[0]), func(d *relation.Desc) (int64, error) { return tableSize(s, d) })
+	}, "pg_table_size")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		return sizeOf(s, oidArg(a[0]), func(d *relation.Desc) (int64, error) { return indexesSize(s, d) })
+	}, "pg_indexes_size")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		return sizeOf(s, oidArg(a[0]), func(d *relation.Desc) (int64, error) {
+			n, err := tableSize(s, d)
+			if err != nil {
+				return 0, err
+			}
+			m, err := indexesSize(s, d)
+			return n + m, err
+		})
+	}, "pg_total_relation_size")
+	r.add(databaseSize, "pg_database_size_oid", "pg_database_size_name")
+	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Text(""), nil }, "pg_tablespace_location")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		d, err := s.View.Relation(oidArg(a[0]))
+		if err != nil || d == nil || d.File.Number == 0 {
+			return types.Null, err
+		}
+		return oidOf(d.File.Number), nil
+	}, "pg_relation_filenode")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		d, err := s.View.Relation(oidArg(a[0]))
+		if err != nil || d == nil || d.File.Number == 0 {
+			return types.Null, err
+		}
+		if d.Shared {
+			return types.Text(fmt.Sprintf("global/%d", d.File.Number)), nil
+		}
+		return types.Text(fmt.Sprintf("base/%d/%d", d.File.Database, d.File.Number)), nil
+	}, "pg_relation_filepath")
+	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Bool(false), nil }, "pg_relation_is_publishable")
+}
+
+// sizeOf computes a size in bytes of a relation; null when it is gone.
+func sizeOf(s *Scope, oid base.OID, f func(d *relation.Desc) (int64, error)) (types.Datum, error) {
+	d, err := s.View.Relation(oid)
+	if err != nil || d == nil {
+		return types.Null, err
+	}
+	n, err := f(d)
+	return types.Int(n), err
+}
+
+// forkSize gives the bytes of a fork; zero when it has no file.
+func forkSize(s *Scope, f base.RelFile, fork base.Fork) (int64, error) {
+	pool := s.Tx.Manager().Pool()
+	if fork != base.MainFork {
+		if ok, err := pool.Storage().Exists(f, fork); err != nil || !ok {
+			return 0, err
+		}
+	}
+	n, err := pool.Blocks(f, fork)
+	return int64(n) * page.Size, err
+}
+
+func relationSize(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	fork := base.MainFork
+	if len(a) > 1 {
+		switch text(a[1]) {
+		case "main":
+		case "fsm":
+			fork = base.FSMFork
+		case "vm":
+			fork = base.VMFork
+		default:
+			return types.Int(0), nil
+		}
+	}
+	return sizeOf(s, oidArg(a[0]), func(d *relation.Desc) (int64, error) {
+		if d.Kind == relation.KindView {
+			return 0, nil
+		}
+		return forkSize(s, d.File, fork)
+	})
+}
+
+func tableSize(s *Scope, d *relation.Desc) (int64, error) {
+	if d.Kind == relation.KindView {
+		return 0, nil
+	}
+	total := int64(0)
+	for _, fork := range []base.Fork{base.MainFork, base.FSMFork, base.VMFork} {
+		n, err := forkSize(s, d.File, fork)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func indexesSize(s *Scope, d *relation.Desc) (int64, error) {
+	total := int64(0)
+	for _, ix := range d.Indexes {
+		n, err := forkSize(s, ix.File, base.MainFork)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// databaseSize adds up the relations of the session's own database; of others only the catalogs that all have are known,
+// so they are not told.
+func databaseSize(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	oid := oidArg(a[0])
+	if a[0].B != nil {
+		var err error
+		if oid, err = findDatabase(s, a[0], true); err != nil {
+			return types.Null, err
+		}
+	}
+	if oid != s.Session.Database.OID {
+		return types.Null, nil
+	}
+	total := int64(0)
+	err := s.View.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
+		if r.Bool(bootstrap.ColClassRelisshared) || r.OID(bootstrap.ColClassRelfilenode) == 0 ||
+			r.Byte(bootstrap.ColClassRelpersistence) == relation.Temporary {
+			return nil
+		}
+		f := base.RelFile{Space: base.DefaultTablespace, Database: oid, Number: r.OID(bootstrap.ColClassRelfilenode)}
+		n, err := forkSize(s, f, base.MainFork)
+		total += n
+		return err
+	})
+	return types.Int(total), err
+}
