@@ -57,10 +57,15 @@ type Backend struct {
 	formats  []int16
 	values   values
 	lazy     lazyNames
+	findPath func() ([]base.OID, error)
 }
 
 // New makes a backend.
-func New(svc *Services) *Backend { return &Backend{svc: svc} }
+func New(svc *Services) *Backend {
+	b := &Backend{svc: svc}
+	b.findPath = b.searchPath
+	return b
+}
 
 // Close gives up what the backend holds.
 func (b *Backend) Close() {}
@@ -135,7 +140,7 @@ func (b *Backend) functions(c *builtins.Context) {
 	c.TransactionTime, c.StatementTime, c.Clock = b.s.Tx.Start, b.s.StatementTime, time.Now
 	b.scope = sysfuncs.Scope{Session: b.s, View: &b.view, Names: &b.names, Host: b.svc.Activity, Opened: b.svc.Opened,
 		Sequences: b.svc.Sequences, Task: b.s.Task, Tx: b.s.Proc.Tx(), Wait: b.s.Hot().Wait, Locks: b.svc.Cluster.Locks,
-		TransactionTime: b.s.Tx.Start}
+		TransactionTime: b.s.Tx.Start, FindPath: b.findPath}
 	c.Session = &b.scope
 }
 

@@ -32,6 +32,8 @@ type Scope struct {
 	View       *catalog.View
 	Names      *catalog.Names
 	SearchPath []base.OID // in order of search, pg_catalog and the temporary schema among them
+	// FindPath gives the search path when a function first needs it and SearchPath is nil.
+	FindPath func() ([]base.OID, error)
 	Host       Host
 	Opened     *catalog.Opened
 	Sequences  *sequence.Sequences
@@ -46,6 +48,13 @@ type Scope struct {
 // of gives the scope of a call.
 func of(c *builtins.Context) (*Scope, error) {
 	if s, ok := c.Session.(*Scope); ok && s != nil {
+		if s.SearchPath == nil && s.FindPath != nil {
+			path, err := s.FindPath()
+			if err != nil {
+				return nil, err
+			}
+			s.SearchPath = path
+		}
 		return s, nil
 	}
 	return nil, pgerror.New(pgerror.InternalError, "the function was called without a session")
