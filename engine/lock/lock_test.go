@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func waitQueued(m *Manager, c *client) {
 				return
 			}
 		}
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 }
 
