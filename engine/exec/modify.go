@@ -171,7 +171,11 @@ func (m *modifyOp) one(x *Context, b *vector.Batch, lane int) ([]types.Datum, *v
 		if x.Repeat {
 			return nil, nil, 0, errSerialize("update")
 		}
-		tid = res.CTID
+		newest, alive, err := m.target.Table.Follow(&m.target.view, res.CTID)
+		if err != nil || !alive {
+			return nil, nil, 0, err
+		}
+		tid = newest
 		if b, lane, err = m.again.row(x, m.plan.RTE, tid, m.plan.Old, b, lane); b == nil || err != nil {
 			return nil, nil, 0, err
 		}

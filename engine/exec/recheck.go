@@ -174,7 +174,11 @@ func (l *lockRows) lock(x *Context, b *vector.Batch, lane int) (*vector.Batch, i
 		if x.Repeat {
 			return nil, 0, errSerialize("update")
 		}
-		if b, lane, err = l.again.row(x, m.RTE, res.CTID, l.others(m.RTE), b, lane); b == nil || err != nil {
+		newest, alive, err := l.tables[k].Follow(&x.view, res.CTID)
+		if err != nil || !alive {
+			return nil, 0, err
+		}
+		if b, lane, err = l.again.row(x, m.RTE, newest, l.others(m.RTE), b, lane); b == nil || err != nil {
 			return nil, 0, err
 		}
 		k = -1 // all locks anew over the row as it is now

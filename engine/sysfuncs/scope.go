@@ -33,14 +33,14 @@ type Scope struct {
 	Names      *catalog.Names
 	SearchPath []base.OID // in order of search, pg_catalog and the temporary schema among them
 	// FindPath gives the search path when a function first needs it and SearchPath is nil.
-	FindPath func() ([]base.OID, error)
-	Host       Host
-	Opened     *catalog.Opened
-	Sequences  *sequence.Sequences
-	Task       *activity.Task
-	Tx         *txn.Tx
-	Wait       txn.Wait
-	Locks      *lock.Manager
+	FindPath  func() ([]base.OID, error)
+	Host      Host
+	Opened    *catalog.Opened
+	Sequences *sequence.Sequences
+	Task      *activity.Task
+	Tx        *txn.Tx
+	Wait      txn.Wait
+	Locks     *lock.Manager
 	// TransactionTime is what now() gives.
 	TransactionTime time.Time
 }

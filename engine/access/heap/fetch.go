@@ -268,3 +268,49 @@ func (p *Prober) Probe(tid base.TID) (mvcc.Liveness, base.XID, error) {
 	st, x, _, err := p.Table.Probe(p.View, tid)
 	return st, x, err
 }
+
+// Follow gives the newest version of the row whose version at tid was replaced: the first one that no committed transaction
+// has ended. alive is false when the row was deleted. The snapshot of the view keeps the chain from being pruned.
+func (t *Table) Follow(v *mvcc.View, tid base.TID) (newest base.TID, alive bool, err error) {
+	for {
+		b, err := t.s.pool.Pin(v.Task, t.tag(tid.Block))
+		if err != nil {
+			return tid, false, err
+		}
+		b.RLock()
+		next, ended, gone := t.followOn(v, b.Page(), tid)
+		b.RUnlockRelease()
+		if gone || !ended {
+			return next, !gone, nil
+		}
+		tid = next
+	}
+}
+
+// followOn follows a chain as far as it stays on a page. ended tells that it goes on at next, on another page; gone that the
+// row was deleted.
+func (t *Table) followOn(v *mvcc.View, p page.Page, tid base.TID) (next base.TID, ended, gone bool) {
+	for range MaxLines {
+		tup := tuple.Tuple(p.Item(tid.Offset))
+		if p.Kind() != page.KindHeap || len(tup) < tuple.HeaderSize {
+			return tid, false, true
+		}
+		mask := tup.Mask()
+		x := tup.Xmax()
+		if x == 0 || mask&(tuple.XmaxInvalid|tuple.XmaxLockOnly) != 0 {
+			return tid, false, false
+		}
+		if st, _ := v.Status(x); st != mvcc.Committed {
+			return tid, false, false
+		}
+		to := tup.CTID()
+		switch {
+		case to == tid:
+			return tid, false, true
+		case to.Block != tid.Block:
+			return to, true, false
+		}
+		tid = to
+	}
+	return tid, true, false
+}
