@@ -65,22 +65,7 @@ func (b *Backend) sqlExecute(text string, n *pg_query.ExecuteStmt, out Sink, des
 	if err != nil {
 		return "", err
 	}
-	if describe && len(v.Plan.Columns) > 0 {
-		if err := out.Describe(v.Plan.Columns, formats); err != nil {
-			return "", err
-		}
-	}
-	var r run
-	err = b.start(&r, v, params, p.Cached.(*prepared).literals, false)
-	if err == nil {
-		_, err = b.drive(&r, out, formats, 0)
-	}
-	tag := ""
-	if err == nil {
-		tag = b.tag(&r)
-	}
-	b.stop(&r)
-	return tag, err
+	return b.runAll(v, params, p.Cached.(*prepared).literals, out, formats, describe)
 }
 
 // executeParams computes the arguments of EXECUTE.

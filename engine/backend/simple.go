@@ -111,23 +111,9 @@ func (b *Backend) bareControl() (tag string, done bool, err error) {
 	return "ROLLBACK", true, b.rollbackBlock()
 }
 
-// execute runs a cached plan to its end.
+// execute runs a plan to its end and ends its statement.
 func (b *Backend) execute(v *plancache.Variant, literals []types.Datum, out Sink) error {
-	if len(v.Plan.Columns) > 0 {
-		if err := out.Describe(v.Plan.Columns, nil); err != nil {
-			return err
-		}
-	}
-	var r run
-	err := b.start(&r, v, nil, literals, false)
-	if err == nil {
-		_, err = b.drive(&r, out, nil, 0)
-	}
-	tag := ""
-	if err == nil {
-		tag = b.tag(&r)
-	}
-	b.stop(&r)
+	tag, err := b.runAll(v, nil, literals, out, nil, true)
 	if err != nil {
 		return err
 	}
@@ -135,6 +121,26 @@ func (b *Backend) execute(v *plancache.Variant, literals []types.Datum, out Sink
 		return err
 	}
 	return b.complete(out, tag)
+}
+
+// runAll runs a plan to its end and gives the command tag. With describe the columns of its rows are announced.
+func (b *Backend) runAll(v *plancache.Variant, params, literals []types.Datum, out Sink, formats []int16, describe bool) (string, error) {
+	if describe && len(v.Plan.Columns) > 0 {
+		if err := out.Describe(v.Plan.Columns, formats); err != nil {
+			return "", err
+		}
+	}
+	var r run
+	err := b.start(&r, v, params, literals, false)
+	if err == nil {
+		_, err = b.drive(&r, out, formats, 0)
+	}
+	tag := ""
+	if err == nil {
+		tag = b.tag(&r)
+	}
+	b.stop(&r)
+	return tag, err
 }
 
 // complete sends what there is to say at the end of a statement; the sink sends the session's notices first.
