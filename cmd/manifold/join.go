@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+
+	"manifold/auxiliary/autovacuum"
 	"manifold/engine"
 	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/pgerror"
 	enginesession "manifold/engine/session"
 	"manifold/proxy/admin"
 	"manifold/proxy/session"
@@ -37,6 +42,27 @@ func (h host) AwaitAnswer(s *enginesession.Session) error { return s.AwaitAnswer
 func (h host) Checkpoint(pace func(done, total int) error) error {
 	_, err := h.Engine.Checkpoint(pace)
 	return err
+}
+
+// Tables implements autovacuum.Engine.
+func (h host) Tables() ([]autovacuum.Table, error) {
+	list, err := h.TableActivity(activity.NewTask(0, nil))
+	out := make([]autovacuum.Table, 0, len(list))
+	for _, t := range list {
+		out = append(out, autovacuum.Table{Database: uint32(t.Database), Relation: uint32(t.Relation), Rows: t.Rows, Dead: t.Dead,
+			Modified: t.Modified})
+	}
+	return out, err
+}
+
+// Maintain implements autovacuum.Engine. The end of ctx terminates the worker's session.
+func (h host) Maintain(ctx context.Context, t autovacuum.Table, vacuum, analyze bool) error {
+	task := activity.NewTask(0, nil)
+	stop := context.AfterFunc(ctx, func() {
+		task.Terminate(pgerror.New(pgerror.AdminShutdown, "terminating autovacuum process due to administrator command"))
+	})
+	defer stop()
+	return h.Engine.Maintain(task, base.OID(t.Database), base.OID(t.Relation), vacuum, analyze)
 }
 
 // clientList joins the registry to the console.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"math"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"manifold/auxiliary/autovacuum"
 	"manifold/auxiliary/bgwriter"
 	"manifold/auxiliary/checkpointer"
 	"manifold/auxiliary/logger"
@@ -65,6 +68,7 @@ func serve(args []string, _ io.Writer) error {
 		return err
 	}
 	defer s.stopLog()
+	tuneCollector(c)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
 	if err := s.start(c); err != nil {
@@ -200,6 +204,23 @@ func (s *server) startProcesses() {
 	s.aux.Start(supervisor.Process{Name: "walwriter", Run: walwriter.New(h, func() time.Duration {
 		return get().ms("wal_writer_delay")
 	}).Run})
+	s.aux.Start(supervisor.Process{Name: "autovacuum launcher", Run: autovacuum.New(h, func() autovacuum.Settings {
+		v := get()
+		return autovacuum.Settings{Enabled: v.get("autovacuum").Bool, Naptime: v.seconds("autovacuum_naptime"),
+			Workers:         int(v.get("autovacuum_max_workers").Int),
+			VacuumThreshold: v.get("autovacuum_vacuum_threshold").Int, VacuumScale: v.get("autovacuum_vacuum_scale_factor").Real,
+			AnalyzeThreshold: v.get("autovacuum_analyze_threshold").Int, AnalyzeScale: v.get("autovacuum_analyze_scale_factor").Real}
+	}, s.log).Run})
+}
+
+// tuneCollector obeys [memory].
+func tuneCollector(c *config.Config) {
+	debug.SetGCPercent(c.GCPercent)
+	limit := int64(math.MaxInt64)
+	if c.MemoryLimit > 0 {
+		limit = c.MemoryLimit
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 // crash ends the process at once: what it holds in memory may be wrong, the log is right.

@@ -75,6 +75,7 @@ func (s *server) reload() {
 	s.pools.SetLimits(limits(c))
 	s.front.SetMaxClients(c.MaxClients)
 	s.log.SetOptions(logOptions(c))
+	tuneCollector(c)
 	if old.Data != c.Data || old.Port != c.Port || old.SocketDir != c.SocketDir {
 		s.log.Warn("data, port and socket directory change at the next start only")
 	}

@@ -35,6 +35,9 @@ type Config struct {
 	QueueLimit   int
 	QueueTimeout time.Duration
 
+	GCPercent   int
+	MemoryLimit int64 // bytes of Go heap; 0: none
+
 	Certificate string
 	Key         string
 

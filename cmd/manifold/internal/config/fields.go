@@ -29,6 +29,12 @@ func fields() []field {
 		{"pool.parked_limit", integer(func(c *Config) *int { return &c.ParkedLimit }, 0, 1_000_000)},
 		{"pool.queue_limit", integer(func(c *Config) *int { return &c.QueueLimit }, 0, 1_000_000)},
 		{"pool.queue_timeout", duration(func(c *Config) *time.Duration { return &c.QueueTimeout }, 0)},
+		{"memory.gc_percent", integer(func(c *Config) *int { return &c.GCPercent }, 25, 10_000)},
+		{"memory.limit", func(c *Config, v any) error {
+			n, err := quantity(v, "kB")
+			c.MemoryLimit = n << 10
+			return err
+		}},
 		{"tls.certificate", str(func(c *Config) *string { return &c.Certificate }, true)},
 		{"tls.key", str(func(c *Config) *string { return &c.Key }, true)},
 		{"log.destination", str(func(c *Config) *string { return &c.LogDestination }, false)},
@@ -53,7 +59,7 @@ func fields() []field {
 }
 
 func tables() []string {
-	return []string{"listen", "clients", "pool", "tls", "log", "postgresql", "hba"}
+	return []string{"listen", "clients", "pool", "memory", "tls", "log", "postgresql", "hba"}
 }
 
 func knownTable(name string) bool {
