@@ -9,6 +9,7 @@ import (
 	"manifold/engine/sql/analyze"
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plancache"
+	"manifold/engine/sql/query"
 	"manifold/engine/types"
 )
 
@@ -125,7 +126,7 @@ func (b *Backend) execute(v *plancache.Variant, literals []types.Datum, out Sink
 
 // runAll runs a plan to its end and gives the command tag. With describe the columns of its rows are announced.
 func (b *Backend) runAll(v *plancache.Variant, params, literals []types.Datum, out Sink, formats []int16, describe bool) (string, error) {
-	if describe && len(v.Plan.Columns) > 0 {
+	if describe && (len(v.Plan.Columns) > 0 || v.Plan.Command == query.Select) {
 		if err := out.Describe(v.Plan.Columns, formats); err != nil {
 			return "", err
 		}

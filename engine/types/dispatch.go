@@ -162,5 +162,8 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 	if info, ok := Lookup(typ); ok && info.IsArray() {
 		return appendArray(dst, d, info.Delim, env)
 	}
+	if typ >= base.FirstNormalOID && d.B != nil {
+		return appendRecord(dst, d, env) // the row type of a table: no other kind of user-defined type is stored by reference
+	}
 	return append(dst, d.B...)
 }

@@ -362,7 +362,7 @@ func (s *state) joinCondition(n *pg_query.Node, items []*item) (query.Expr, erro
 	saved := s.ns
 	s.ns = items
 	defer func() { s.ns = saved }()
-	s.clause = clause{name: "JOIN/ON"}
+	s.clause = clause{name: "JOIN conditions"}
 	e, err := s.expr(n)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func (s *state) mark(rte int, m query.RowMark) {
 }
 
 // visitRangeVars calls f with every RangeVar inside a raw tree.
-func visitRangeVars(n *pg_query.Node, f func(*pg_query.RangeVar)) {
+func visitRangeVars(n protoreflect.ProtoMessage, f func(*pg_query.RangeVar)) {
 	var walk func(m protoreflect.Message)
 	walk = func(m protoreflect.Message) {
 		if v, ok := m.Interface().(*pg_query.RangeVar); ok {

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	pg_query "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
@@ -81,6 +82,9 @@ func (s *state) recursiveCTE(cte *query.CTE, c *pg_query.CommonTableExpr) error 
 		return s.a.errorf(pgerror.FeatureNotSupported, c.Location, "ORDER BY, LIMIT, WITH or FOR UPDATE in a recursive query is not implemented")
 	}
 	cte.Recursive = true
+	if refersTo(sel.Larg, c.Ctename) {
+		return s.a.errorf(pgerror.InvalidRecursion, c.Location, "recursive reference to query \"%s\" must not appear within its non-recursive term", cte.Name)
+	}
 	left, err := s.a.selectStmt(s, sel.Larg, nil)
 	if err != nil {
 		return err
@@ -93,6 +97,9 @@ func (s *state) recursiveCTE(cte *query.CTE, c *pg_query.CommonTableExpr) error 
 	right, err := s.a.selectStmt(s, sel.Rarg, nil)
 	s.ctes = s.ctes[:depth]
 	if err != nil {
+		return err
+	}
+	if err := s.a.checkRecursion(right, cte.Name, c.Location); err != nil {
 		return err
 	}
 	u := s.a.newState(s)
@@ -114,8 +121,79 @@ func (s *state) recursiveCTE(cte *query.CTE, c *pg_query.CommonTableExpr) error 
 	return nil
 }
 
+// checkRecursion refuses a recursive term whose reference to itself stands where it has no meaning.
+func (a *analyzer) checkRecursion(step *query.Query, name string, loc int32) error {
+	r := recursion{}
+	r.visit(step, 0)
+	what := ""
+	switch {
+	case r.aggregated:
+		return a.errorf(pgerror.InvalidRecursion, loc, "aggregate functions are not allowed in a recursive query's recursive term")
+	case r.inSubLink:
+		what = "within a subquery"
+	case r.inOuterJoin:
+		what = "within an outer join"
+	case r.count > 1:
+		what = "more than once"
+	default:
+		return nil
+	}
+	return a.errorf(pgerror.InvalidRecursion, loc, "recursive reference to query \"%s\" must not appear %s", name, what)
+}
+
+// recursion is what checkRecursion learns about the self-references of a recursive term.
+type recursion struct {
+	count                              int
+	aggregated, inSubLink, inOuterJoin bool
+}
+
+// visit looks at a query that stands in FROM, level query levels inside the term.
+func (r *recursion) visit(q *query.Query, level int) {
+	before := r.count
+	for _, f := range q.From {
+		r.item(q, f, level, false)
+	}
+	if q.SetOp != nil {
+		for _, e := range q.Range {
+			if e.Kind == query.RangeSubquery {
+				r.visit(e.Sub, level+1)
+			}
+		}
+	}
+	if r.count > before && q.HasAggs {
+		r.aggregated = true
+	}
+	q.EachExpr(func(p *query.Expr) {
+		query.Walk(*p, func(e query.Expr) bool {
+			if x, ok := e.(*query.SubLink); ok {
+				inner := recursion{}
+				inner.visit(x.Query, level+1)
+				r.inSubLink = r.inSubLink || inner.count > 0 || inner.inSubLink
+			}
+			return true
+		})
+	})
+}
+
+func (r *recursion) item(q *query.Query, f query.FromItem, level int, nullable bool) {
+	switch f := f.(type) {
+	case *query.FromJoin:
+		r.item(q, f.Left, level, nullable || f.Type == query.JoinRight || f.Type == query.JoinFull)
+		r.item(q, f.Right, level, nullable || f.Type == query.JoinLeft || f.Type == query.JoinFull)
+	case *query.FromRef:
+		e, before := q.Range[f.RTE-1], r.count
+		switch {
+		case e.Kind == query.RangeCTE && e.SelfRef && e.CTEUp == level+1:
+			r.count++
+		case e.Kind == query.RangeSubquery:
+			r.visit(e.Sub, level+1)
+		}
+		r.inOuterJoin = r.inOuterJoin || nullable && r.count > before
+	}
+}
+
 // refersTo tells whether a query's FROM clauses name a table, anywhere inside.
-func refersTo(n *pg_query.Node, name string) bool {
+func refersTo(n protoreflect.ProtoMessage, name string) bool {
 	found := false
 	visitRangeVars(n, func(v *pg_query.RangeVar) {
 		if v.Schemaname == "" && v.Relname == name {

@@ -130,7 +130,9 @@ func (l *level) prepare() {
 	l.q.EachExpr(func(p *query.Expr) { *p = l.simplify(*p) })
 	l.q.Where = dropTrue(l.q.Where)
 	dropTrueOn(l.q.From)
-	l.q.Having = dropTrue(l.q.Having)
+	if l.q.HasAggs || len(l.q.GroupBy) > 0 {
+		l.q.Having = dropTrue(l.q.Having) // else it is what makes the query grouped
+	}
 	l.havingToWhere()
 	l.reduceOuterJoins()
 	l.q.EachExpr(func(p *query.Expr) { *p = l.outerRefs(*p) })
