@@ -21,7 +21,8 @@ type alteration struct {
 	checks  []addedCheck
 	notNull []int
 	values  map[int]query.Expr // new values by attribute: the table is rewritten
-	indexes []base.OID         // to be built anew, by a rewrite or a change of type
+	old     *relation.Desc     // the table before the first change that rewrites it; nil: no rewrite
+	keys    []*indexSpec       // of new columns, to be built when the rows have their values
 }
 
 func alterTable(c *Context, node *pg_query.Node) (string, error) {

@@ -164,13 +164,32 @@ func (a *alteration) validateConstraint(d *relation.Desc, name string) error {
 // finish does what the sub-commands left for the end.
 func (a *alteration) finish() error { return a.flush() }
 
-// flush tests constraints that wait for a pass over the rows.
+// flush rewrites the table when values changed, tests the constraints that wait for that and builds the keys of new columns.
 func (a *alteration) flush() error {
-	d, err := a.c.relation(a.oid)
+	c := a.c
+	if a.old != nil {
+		if err := a.rewrite(); err != nil {
+			return err
+		}
+		a.old = nil
+		clear(a.values)
+	}
+	d, err := c.relation(a.oid)
 	if err != nil {
 		return err
 	}
-	checks, notNull := a.checks, a.notNull
-	a.checks, a.notNull = nil, nil
-	return a.c.validate(d, checks, notNull)
+	checks, notNull, keys := a.checks, a.notNull, a.keys
+	a.checks, a.notNull, a.keys = nil, nil, nil
+	if err := c.validate(d, checks, notNull); err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if d, err = c.relation(a.oid); err != nil {
+			return err
+		}
+		if _, err := c.createIndex(d, k); err != nil {
+			return err
+		}
+	}
+	return nil
 }

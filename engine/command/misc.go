@@ -86,8 +86,3 @@ func (c *Context) memberOf(name string) (bool, error) {
 	}
 	return c.View.MemberOf(c.Session.Role, r.OID)
 }
-
-// renameRelation gives a relation another name, and its row type too.
-func (c *Context) renameRelation(d *relation.Desc, to string) error {
-	return pgerror.Unsupported("RENAME")
-}

@@ -32,6 +32,47 @@ func runner(n *pg_query.Node) runFunc {
 		return alterTable
 	case *pg_query.Node_LockStmt:
 		return lockStmt
+	case *pg_query.Node_ViewStmt:
+		return createView
+	case *pg_query.Node_CreateTableAsStmt:
+		return createTableAs
+	case *pg_query.Node_SelectStmt:
+		return selectInto
+	case *pg_query.Node_CommentStmt:
+		return comment
+	case *pg_query.Node_RenameStmt:
+		return rename
+	case *pg_query.Node_AlterOwnerStmt:
+		return alterOwner
+	case *pg_query.Node_AlterObjectSchemaStmt:
+		return alterSchema
+	}
+	return clusterRunner(n)
+}
+
+// clusterRunner is runner for what belongs to the whole cluster.
+func clusterRunner(n *pg_query.Node) runFunc {
+	switch n.GetNode().(type) {
+	case *pg_query.Node_CreateRoleStmt:
+		return createRole
+	case *pg_query.Node_AlterRoleStmt:
+		return alterRole
+	case *pg_query.Node_AlterRoleSetStmt:
+		return alterRoleSet
+	case *pg_query.Node_DropRoleStmt:
+		return dropRole
+	case *pg_query.Node_GrantRoleStmt:
+		return grantRole
+	case *pg_query.Node_GrantStmt:
+		return grant
+	case *pg_query.Node_CreatedbStmt:
+		return createDatabase
+	case *pg_query.Node_DropdbStmt:
+		return dropDatabase
+	case *pg_query.Node_AlterDatabaseStmt:
+		return alterDatabase
+	case *pg_query.Node_AlterDatabaseSetStmt:
+		return alterDatabaseSet
 	case *pg_query.Node_CheckPointStmt:
 		return checkpoint
 	}

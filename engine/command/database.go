@@ -1,0 +1,478 @@
+package command
+
+import (
+	"strings"
+
+	pg_query "github.com/pganalyze/pg_query_go/v6"
+
+	"manifold/engine/base"
+	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/lock"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/relation"
+	"manifold/engine/setting"
+	"manifold/engine/types"
+	"manifold/engine/vector"
+	"manifold/engine/wal"
+)
+
+// databaseOptions are those of CREATE DATABASE.
+type databaseOptions struct {
+	template  string
+	owner     base.OID
+	connLimit int64
+	allow     bool
+	isTempl   bool
+}
+
+func createDatabase(c *Context, node *pg_query.Node) (string, error) {
+	s := node.GetCreatedbStmt()
+	if err := c.topLevel("CREATE DATABASE"); err != nil {
+		return "", err
+	}
+	me, err := c.View.RoleByOID(c.Session.Role)
+	if err != nil {
+		return "", err
+	}
+	if me == nil || !me.Super && !me.CreateDB {
+		return "", pgerror.New(pgerror.InsufficientPrivilege, "permission denied to create database")
+	}
+	o := databaseOptions{template: "template1", owner: c.Session.Role, connLimit: -1, allow: true}
+	if err := o.read(c, s.Options); err != nil {
+		return "", err
+	}
+	if have, err := c.View.DatabaseByName(s.Dbname); err != nil {
+		return "", err
+	} else if have != nil {
+		return "", pgerror.Newf(pgerror.DuplicateDatabase, "database \"%s\" already exists", s.Dbname)
+	}
+	t, err := c.View.DatabaseByName(o.template)
+	if err != nil {
+		return "", err
+	}
+	if t == nil {
+		return "", pgerror.Newf(pgerror.UndefinedDatabase, "template database \"%s\" does not exist", o.template)
+	}
+	owns, err := c.View.MemberOf(c.Session.Role, t.Owner)
+	if err != nil {
+		return "", err
+	}
+	if !t.Template && !owns {
+		return "", pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied to copy database \"%s\"", t.Name)
+	}
+	if err := c.lockObject(bootstrap.RelDatabase, t.OID, lock.Share); err != nil {
+		return "", err
+	}
+	if n := c.Host.Sessions(t.OID, c.Session); n > 0 {
+		return "", pgerror.Newf(pgerror.ObjectInUse, "source database \"%s\" is being accessed by other users", t.Name).WithDetail("%s", otherSessions(n))
+	}
+	oid, err := c.Tx.Manager().NewOID()
+	if err != nil {
+		return "", err
+	}
+	if err := c.copyDatabase(t.OID, oid); err != nil {
+		_ = c.Tx.Manager().Pool().Storage().RemoveDatabase(base.DefaultTablespace, oid) // the first failure counts
+		return "", err
+	}
+	row, err := c.View.Row(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, oidKey(t.OID))
+	if err != nil {
+		return "", err
+	}
+	row = row.Clone()
+	row.SetOID(bootstrap.ColDatabaseOid, oid)
+	row.SetText(bootstrap.ColDatabaseDatname, s.Dbname)
+	row.SetOID(bootstrap.ColDatabaseDatdba, o.owner)
+	row.SetBool(bootstrap.ColDatabaseDatistemplate, o.isTempl)
+	row.SetBool(bootstrap.ColDatabaseDatallowconn, o.allow)
+	row.SetInt(bootstrap.ColDatabaseDatconnlimit, o.connLimit)
+	row.Set(bootstrap.ColDatabaseDatacl, types.Null)
+	if _, err := c.Editor.Insert(bootstrap.RelDatabase, row); err != nil {
+		return "", err
+	}
+	return "CREATE DATABASE", c.dependOwner(object{bootstrap.RelDatabase, oid, 0}, o.owner)
+}
+
+func otherSessions(n int) string {
+	if n == 1 {
+		return "There is 1 other session using the database."
+	}
+	return "There are " + itoa(n) + " other sessions using the database."
+}
+
+func (o *databaseOptions) read(c *Context, list []*pg_query.Node) error {
+	for _, n := range list {
+		e := n.GetDefElem()
+		var err error
+		switch e.Defname {
+		case "template":
+			if t := defText(e); t != "" && !strings.EqualFold(t, "default") {
+				o.template = t
+			}
+		case "owner":
+			if e.Arg != nil {
+				if o.owner, err = c.roleByName(defText(e)); err == nil {
+					err = c.mayGive(o.owner)
+				}
+			}
+		case "connection_limit":
+			o.connLimit, err = defInt(e)
+		case "allow_connections":
+			o.allow, err = defBool(e)
+		case "is_template":
+			o.isTempl, err = defBool(e)
+		case "encoding":
+			if v := strings.ToUpper(strings.ReplaceAll(defText(e), "-", "")); e.Arg != nil && v != "UTF8" && v != "UNICODE" && v != "6" {
+				err = pgerror.Unsupported("encoding \"%s\"", defText(e))
+			}
+		case "lc_collate", "lc_ctype", "locale", "collation_version", "locale_provider":
+			switch v := strings.ToLower(defText(e)); v {
+			case "", "c", "c.utf-8", "c.utf8", "posix", "libc":
+			default:
+				err = pgerror.Unsupported("locale \"%s\"", defText(e))
+			}
+		case "tablespace":
+			if v := defText(e); e.Arg != nil && v != "pg_default" {
+				err = pgerror.Unsupported("TABLESPACE")
+			}
+		case "strategy", "oid":
+		default:
+			err = c.at(pgerror.Newf(pgerror.SyntaxError, "option \"%s\" not recognized", e.Defname), e.Location)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyDatabase copies every relation of a database to another, page by page through shared buffers, each page logged.
+func (c *Context) copyDatabase(from, to base.OID) error {
+	if err := c.Tx.Manager().Pool().Storage().CreateDatabase(base.DefaultTablespace, to); err != nil {
+		return err
+	}
+	class, ok := bootstrap.Relation(bootstrap.RelClass)
+	if !ok {
+		return pgerror.New(pgerror.InternalError, "pg_class has no descriptor")
+	}
+	d := bootstrap.In(class, from)
+	x := c.NewExec()
+	scan, err := c.Opened.Table(d).NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
+	if err != nil {
+		return err
+	}
+	cols := []int{bootstrap.ColClassRelfilenode - 1, bootstrap.ColClassRelisshared - 1, bootstrap.ColClassRelpersistence - 1,
+		bootstrap.ColClassRelkind - 1}
+	b := vector.Batch{Cols: make([]vector.Vector, len(cols))}
+	var files []base.OID
+	for {
+		n, err := scan.Next(vector.BatchSize, &b, cols)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+		for i := range n {
+			number, shared, persistence := b.Cols[0].Get(i).I, b.Cols[1].Get(i).True(), byte(b.Cols[2].Get(i).I)
+			if number != 0 && !shared && persistence == relation.Permanent {
+				files = append(files, base.OID(uint32(number)))
+			}
+		}
+	}
+	for _, f := range files {
+		src := base.RelFile{Space: base.DefaultTablespace, Database: from, Number: f}
+		dst := base.RelFile{Space: base.DefaultTablespace, Database: to, Number: f}
+		for _, fork := range []base.Fork{base.MainFork, base.FSMFork, base.VMFork} {
+			if err := c.copyFork(src, dst, fork); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Context) copyFork(src, dst base.RelFile, fork base.Fork) error {
+	m := c.Tx.Manager()
+	pool := m.Pool()
+	if ok, err := pool.Storage().Exists(src, fork); err != nil || !ok {
+		return err
+	}
+	if err := c.Tx.CreateFork(c.Task, dst, fork, true); err != nil {
+		return err
+	}
+	n, err := pool.Blocks(src, fork)
+	if err != nil {
+		return err
+	}
+	for b := base.BlockNumber(0); b < n; b++ {
+		if err := c.Task.Interrupted(); err != nil {
+			return err
+		}
+		if err := c.copyPage(base.PageTag{File: src, Fork: fork, Block: b}, dst); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyPage appends a copy of a page to the fork of another relation.
+func (c *Context) copyPage(from base.PageTag, dst base.RelFile) error {
+	m := c.Tx.Manager()
+	in, err := m.Pool().Pin(c.Task, from)
+	if err != nil {
+		return err
+	}
+	in.RLock()
+	data := append([]byte(nil), in.Page()...)
+	in.RUnlockRelease()
+	out, err := m.Pool().Extend(c.Task, dst, from.Fork)
+	if err != nil {
+		return err
+	}
+	defer out.UnlockRelease()
+	out.MarkDirty()
+	copy(out.Page(), data)
+	b := m.Builder()
+	defer m.Done(b)
+	b.Begin(wal.RMgrXLOG, wal.InfoImage, base.InvalidXID)
+	b.Block(0, out.Tag(), out.Page(), wal.ForceImage)
+	lsn, err := m.Log().Insert(b)
+	if err == nil {
+		out.SetLSN(lsn)
+	}
+	return err
+}
+
+func dropDatabase(c *Context, node *pg_query.Node) (string, error) {
+	const tag = "DROP DATABASE"
+	s := node.GetDropdbStmt()
+	if err := c.topLevel(tag); err != nil {
+		return "", err
+	}
+	force := false
+	for _, n := range s.Options {
+		force = force || n.GetDefElem().GetDefname() == "force"
+	}
+	d, err := c.View.DatabaseByName(s.Dbname)
+	if err != nil {
+		return "", err
+	}
+	if d == nil {
+		if !s.MissingOk {
+			return "", pgerror.Newf(pgerror.UndefinedDatabase, "database \"%s\" does not exist", s.Dbname)
+		}
+		c.notice(pgerror.SuccessfulCompletion, "database \"%s\" does not exist, skipping", s.Dbname)
+		return tag, nil
+	}
+	if d, err = c.databaseNamed(s.Dbname); err != nil {
+		return "", err
+	}
+	if d.Template {
+		return "", pgerror.New(pgerror.WrongObjectType, "cannot drop a template database")
+	}
+	if d.OID == c.database() {
+		return "", pgerror.New(pgerror.ObjectInUse, "cannot drop the currently open database")
+	}
+	if err := c.lockObject(bootstrap.RelDatabase, d.OID, lock.AccessExclusive); err != nil {
+		return "", err
+	}
+	if force {
+		if err := c.Host.Disconnect(d.OID, c.Session); err != nil {
+			return "", err
+		}
+	}
+	if n := c.Host.Sessions(d.OID, c.Session); n > 0 {
+		return "", pgerror.Newf(pgerror.ObjectInUse, "database \"%s\" is being accessed by other users", d.Name).WithDetail("%s", otherSessions(n))
+	}
+	o := object{bootstrap.RelDatabase, d.OID, 0}
+	if err := c.sharedComment(o, ""); err != nil {
+		return "", err
+	}
+	if err := c.Editor.DeleteAll(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, []types.Datum{oidKey(d.OID)}, nil); err != nil {
+		return "", err
+	}
+	if err := c.forgetShared(o, 0); err != nil {
+		return "", err
+	}
+	if err := c.Editor.DeleteAll(bootstrap.RelShdepend, bootstrap.IdxShdependDependerIndex, []types.Datum{oidKey(d.OID)}, nil); err != nil {
+		return "", err
+	}
+	if err := c.Editor.DeleteAll(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, []types.Datum{oidKey(d.OID)}, nil); err != nil {
+		return "", err
+	}
+	return tag, c.Host.DropDatabase(c.Task, d.OID)
+}
+
+func (c *Context) renameDatabase(from, to string) error {
+	d, err := c.databaseNamed(from)
+	if err != nil {
+		return err
+	}
+	if have, err := c.View.DatabaseByName(to); err != nil {
+		return err
+	} else if have != nil {
+		return pgerror.Newf(pgerror.DuplicateDatabase, "database \"%s\" already exists", to)
+	}
+	if d.OID == c.database() {
+		return pgerror.New(pgerror.FeatureNotSupported, "current database cannot be renamed")
+	}
+	if n := c.Host.Sessions(d.OID, c.Session); n > 0 {
+		return pgerror.Newf(pgerror.ObjectInUse, "database \"%s\" is being accessed by other users", from).WithDetail("%s", otherSessions(n))
+	}
+	return c.editRow(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex,
+		func(r catalog.Row) { r.SetText(bootstrap.ColDatabaseDatname, to) }, oidKey(d.OID))
+}
+
+func alterDatabase(c *Context, node *pg_query.Node) (string, error) {
+	s := node.GetAlterDatabaseStmt()
+	d, err := c.databaseNamed(s.Dbname)
+	if err != nil {
+		return "", err
+	}
+	var o databaseOptions
+	for _, n := range s.Options {
+		e := n.GetDefElem()
+		if err := o.read(c, []*pg_query.Node{n}); err != nil {
+			return "", err
+		}
+		err := c.editRow(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, func(r catalog.Row) {
+			switch e.Defname {
+			case "connection_limit":
+				r.SetInt(bootstrap.ColDatabaseDatconnlimit, o.connLimit)
+			case "allow_connections":
+				r.SetBool(bootstrap.ColDatabaseDatallowconn, o.allow)
+			case "is_template":
+				r.SetBool(bootstrap.ColDatabaseDatistemplate, o.isTempl)
+			}
+		}, oidKey(d.OID))
+		if err != nil {
+			return "", err
+		}
+	}
+	return "ALTER DATABASE", nil
+}
+
+func alterDatabaseSet(c *Context, node *pg_query.Node) (string, error) {
+	s := node.GetAlterDatabaseSetStmt()
+	d, err := c.databaseNamed(s.Dbname)
+	if err != nil {
+		return "", err
+	}
+	return "ALTER DATABASE", c.keepSetting(d.OID, 0, s.Setstmt)
+}
+
+func alterRoleSet(c *Context, node *pg_query.Node) (string, error) {
+	s := node.GetAlterRoleSetStmt()
+	var role, db base.OID
+	var err error
+	if s.Role != nil {
+		if role, err = c.role(s.Role); err != nil {
+			return "", err
+		}
+	}
+	if s.Database != "" {
+		d, err := c.View.DatabaseByName(s.Database)
+		if err != nil {
+			return "", err
+		}
+		if d == nil {
+			return "", pgerror.Newf(pgerror.UndefinedDatabase, "database \"%s\" does not exist", s.Database)
+		}
+		db = d.OID
+	}
+	if role != c.Session.Role {
+		if err := c.mayCreateRoles("alter", false); err != nil {
+			return "", err
+		}
+	}
+	return "ALTER ROLE", c.keepSetting(db, role, s.Setstmt)
+}
+
+// keepSetting stores a default value of a parameter for a database, a role or both in pg_db_role_setting.
+func (c *Context) keepSetting(db, role base.OID, s *pg_query.VariableSetStmt) error {
+	r, tid, err := c.View.One(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, oidKey(db), oidKey(role))
+	if err != nil {
+		return err
+	}
+	var list []string
+	if r != nil {
+		list = r.Texts(bootstrap.ColDbRoleSettingSetconfig)
+	}
+	kept := list[:0:0]
+	for _, e := range list {
+		name, _, _ := strings.Cut(e, "=")
+		if s.Kind != pg_query.VariableSetKind_VAR_RESET_ALL && !strings.EqualFold(name, s.Name) {
+			kept = append(kept, e)
+		}
+	}
+	switch s.Kind {
+	case pg_query.VariableSetKind_VAR_SET_VALUE, pg_query.VariableSetKind_VAR_SET_CURRENT:
+		value, err := c.settingValue(s)
+		if err != nil {
+			return err
+		}
+		kept = append(kept, value)
+	}
+	switch {
+	case r == nil && len(kept) == 0:
+		return nil
+	case len(kept) == 0:
+		return c.Editor.Delete(bootstrap.RelDbRoleSetting, tid, r)
+	case r == nil:
+		r = c.Editor.NewRow(bootstrap.RelDbRoleSetting)
+		r.SetOID(bootstrap.ColDbRoleSettingSetdatabase, db)
+		r.SetOID(bootstrap.ColDbRoleSettingSetrole, role)
+		r.Set(bootstrap.ColDbRoleSettingSetconfig, textArray(kept))
+		_, err = c.Editor.Insert(bootstrap.RelDbRoleSetting, r)
+		return err
+	}
+	r.Set(bootstrap.ColDbRoleSettingSetconfig, textArray(kept))
+	return c.Editor.Update(bootstrap.RelDbRoleSetting, tid, r)
+}
+
+// settingValue gives "name=value" of a SET clause, checked.
+func (c *Context) settingValue(s *pg_query.VariableSetStmt) (string, error) {
+	p, ok := setting.Lookup(s.Name)
+	if !ok {
+		if strings.Contains(s.Name, ".") {
+			return s.Name + "=" + constList(s.Args, false), nil
+		}
+		return "", pgerror.Newf(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", s.Name)
+	}
+	if p.Context < setting.SuperuserBackend {
+		return "", pgerror.Newf(pgerror.CantChangeRuntimeParam, "parameter \"%s\" cannot be changed now", p.Name)
+	}
+	if s.Kind == pg_query.VariableSetKind_VAR_SET_CURRENT {
+		_, text, err := c.Session.Settings.Show(p.Name)
+		return p.Name + "=" + text, err
+	}
+	text := constList(s.Args, p.Has(setting.ListQuote))
+	_, err := p.Parse(text)
+	return p.Name + "=" + text, err
+}
+
+// constList joins the constants of a SET clause.
+func constList(args []*pg_query.Node, quoteEach bool) string {
+	var out []string
+	for _, n := range args {
+		v := ""
+		switch x := n.GetAConst().GetVal().(type) {
+		case *pg_query.A_Const_Sval:
+			if v = x.Sval.Sval; quoteEach {
+				v = catalog.QuoteIdent(v)
+			}
+		case *pg_query.A_Const_Ival:
+			v = itoa(int(x.Ival.Ival))
+		case *pg_query.A_Const_Fval:
+			v = x.Fval.Fval
+		case *pg_query.A_Const_Boolval:
+			if v = "off"; x.Boolval.Boolval {
+				v = "on"
+			}
+		}
+		out = append(out, v)
+	}
+	return strings.Join(out, ", ")
+}
