@@ -76,6 +76,9 @@ func (v *View) buildRelation(oid base.OID) (*relation.Desc, error) {
 	} else if ns != nil {
 		d.Schema = ns.Name
 	}
+	if d.Persistence == relation.Temporary {
+		d.File.Temp = sessionOf(d.Schema)
+	}
 	if err := v.addColumns(d); err != nil {
 		return nil, err
 	}
@@ -91,6 +94,15 @@ func (v *View) buildRelation(oid base.OID) (*relation.Desc, error) {
 		return d, v.addChecks(d)
 	}
 	return d, nil
+}
+
+// sessionOf gives the number of the session whose temporary schema has a name.
+func sessionOf(schema string) uint32 {
+	n, err := strconv.ParseUint(strings.TrimPrefix(schema, "pg_temp_"), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
 }
 
 func (v *View) descFromClass(r Row) *relation.Desc {
@@ -210,7 +222,7 @@ func (v *View) addIndexes(d *relation.Desc) error {
 			continue // dropped between the two reads
 		}
 		x := v.descFromClass(class)
-		x.Schema = d.Schema
+		x.Schema, x.File.Temp = d.Schema, d.File.Temp
 		if err := v.addColumns(x); err != nil {
 			return err
 		}
