@@ -167,6 +167,10 @@ func (x *arrayExpr) gather(i int) ([]types.Dim, error) {
 	if len(inner) == 0 {
 		return nil, nil
 	}
+	if len(inner) == types.MaxDims {
+		return nil, pgerror.Newf(pgerror.ProgramLimitExceeded, "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+			types.MaxDims+1, types.MaxDims)
+	}
 	return append([]types.Dim{{Len: int32(count), Lower: 1}}, inner...), nil
 }
 

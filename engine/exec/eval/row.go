@@ -41,6 +41,9 @@ func (x *rowNode) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 		for k, v := range x.cols {
 			x.fields[k].Value = v.Get(i)
 		}
+		if err := types.CheckRecord(x.fields); err != nil {
+			return f.fail(i, err)
+		}
 		x.bytes = types.AppendRecord(x.bytes[:0], x.fields)
 		x.out.SetBytes(i, x.bytes)
 		return nil
