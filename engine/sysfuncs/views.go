@@ -4,4 +4,145 @@ package sysfuncs
 type View struct{ Schema, Name, SQL string }
 
 // Views gives the system views in the order of their making.
-func Views() []View { return nil }
+func Views() []View {
+	var out []View
+	for _, v := range views() {
+		out = append(out, View{Schema: "pg_catalog", Name: v[0], SQL: "CREATE VIEW pg_catalog." + v[0] + " AS " + v[1]})
+		grant := "GRANT SELECT ON pg_catalog." + v[0] + " TO PUBLIC"
+		if v[0] != "pg_shadow" {
+			out = append(out, View{Schema: "pg_catalog", Name: v[0], SQL: grant})
+		}
+	}
+	return append(out, informationSchema()...)
+}
+
+// views lists the views of pg_catalog: name and query.
+func views() [][2]string {
+	return [][2]string{
+		{"pg_roles", `SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolconnlimit,
+			'********'::text AS rolpassword, rolvaliduntil, rolbypassrls, s.setconfig AS rolconfig, a.oid
+			FROM pg_authid a LEFT JOIN pg_db_role_setting s ON s.setrole = a.oid AND s.setdatabase = 0::oid`},
+		{"pg_shadow", `SELECT rolname AS usename, a.oid AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper,
+			rolreplication AS userepl, rolbypassrls AS usebypassrls, rolpassword AS passwd, rolvaliduntil AS valuntil,
+			s.setconfig AS useconfig
+			FROM pg_authid a LEFT JOIN pg_db_role_setting s ON s.setrole = a.oid AND s.setdatabase = 0::oid WHERE rolcanlogin`},
+		{"pg_group", `SELECT rolname AS groname, oid AS grosysid,
+			ARRAY(SELECT member FROM pg_auth_members m WHERE m.roleid = a.oid) AS grolist FROM pg_authid a WHERE NOT rolcanlogin`},
+		{"pg_user", `SELECT usename, usesysid, usecreatedb, usesuper, userepl, usebypassrls, '********'::text AS passwd, valuntil,
+			useconfig FROM pg_shadow`},
+		{"pg_tables", `SELECT n.nspname AS schemaname, c.relname AS tablename, pg_get_userbyid(c.relowner) AS tableowner,
+			t.spcname AS tablespace, c.relhasindex AS hasindexes, c.relhasrules AS hasrules, c.relhastriggers AS hastriggers,
+			c.relrowsecurity AS rowsecurity
+			FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
+			WHERE c.relkind = 'r' OR c.relkind = 'p'`},
+		{"pg_views", `SELECT n.nspname AS schemaname, c.relname AS viewname, pg_get_userbyid(c.relowner) AS viewowner,
+			NULL::text AS definition FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v'`},
+		{"pg_matviews", `SELECT n.nspname AS schemaname, c.relname AS matviewname, pg_get_userbyid(c.relowner) AS matviewowner,
+			t.spcname AS tablespace, c.relhasindex AS hasindexes, c.relispopulated AS ispopulated, NULL::text AS definition
+			FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
+			WHERE c.relkind = 'm'`},
+		{"pg_indexes", `SELECT n.nspname AS schemaname, c.relname AS tablename, i.relname AS indexname, t.spcname AS tablespace,
+			pg_get_indexdef(i.oid) AS indexdef
+			FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+			LEFT JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_tablespace t ON t.oid = i.reltablespace
+			WHERE c.relkind IN ('r', 'm', 'p') AND i.relkind IN ('i', 'I')`},
+		{"pg_sequences", `SELECT n.nspname AS schemaname, c.relname AS sequencename, pg_get_userbyid(c.relowner) AS sequenceowner,
+			s.seqtypid::regtype AS data_type, s.seqstart AS start_value, s.seqmin AS min_value, s.seqmax AS max_value,
+			s.seqincrement AS increment_by, s.seqcycle AS cycle, s.seqcache AS cache_size,
+			CASE WHEN has_sequence_privilege(c.oid, 'SELECT,USAGE') THEN pg_sequence_last_value(c.oid::regclass) END AS last_value
+			FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace`},
+		{"pg_settings", `SELECT * FROM pg_show_all_settings() a(name, setting, unit, category, short_desc, extra_desc, context, vartype,
+			source, min_val, max_val, enumvals, boot_val, reset_val, sourcefile, sourceline, pending_restart)`},
+		{"pg_locks", `SELECT * FROM pg_lock_status() l(locktype, database, relation, page, tuple, virtualxid, transactionid, classid,
+			objid, objsubid, virtualtransaction, pid, mode, granted, fastpath, waitstart)`},
+		{"pg_cursors", `SELECT * FROM pg_cursor() c(name, statement, is_holdable, is_binary, is_scrollable, creation_time)`},
+		{"pg_prepared_statements", `SELECT * FROM pg_prepared_statement() p(name, statement, prepare_time, parameter_types, from_sql,
+			generic_plans, custom_plans)`},
+		{"pg_stat_activity", `SELECT s.datid, d.datname, s.pid, s.leader_pid, s.usesysid, u.rolname AS usename, s.application_name,
+			s.client_addr, s.client_hostname, s.client_port, s.backend_start, s.xact_start, s.query_start, s.state_change,
+			s.wait_event_type, s.wait_event, s.state, s.backend_xid, s.backend_xmin, s.query_id, s.query, s.backend_type
+			FROM pg_stat_get_activity(NULL) s LEFT JOIN pg_database d ON s.datid = d.oid LEFT JOIN pg_authid u ON s.usesysid = u.oid`},
+		{"pg_stat_database", `SELECT d.oid AS datid, d.datname, pg_stat_get_db_numbackends(d.oid) AS numbackends,
+			pg_stat_get_db_xact_commit(d.oid) AS xact_commit, pg_stat_get_db_xact_rollback(d.oid) AS xact_rollback,
+			pg_stat_get_db_blocks_fetched(d.oid) - pg_stat_get_db_blocks_hit(d.oid) AS blks_read,
+			pg_stat_get_db_blocks_hit(d.oid) AS blks_hit, pg_stat_get_db_tuples_returned(d.oid) AS tup_returned,
+			pg_stat_get_db_tuples_fetched(d.oid) AS tup_fetched, pg_stat_get_db_tuples_inserted(d.oid) AS tup_inserted,
+			pg_stat_get_db_tuples_updated(d.oid) AS tup_updated, pg_stat_get_db_tuples_deleted(d.oid) AS tup_deleted,
+			pg_stat_get_db_conflict_all(d.oid) AS conflicts, pg_stat_get_db_temp_files(d.oid) AS temp_files,
+			pg_stat_get_db_temp_bytes(d.oid) AS temp_bytes, pg_stat_get_db_deadlocks(d.oid) AS deadlocks,
+			pg_stat_get_db_stat_reset_time(d.oid) AS stats_reset FROM pg_database d`},
+		{"pg_stat_all_tables", `SELECT c.oid AS relid, n.nspname AS schemaname, c.relname, pg_stat_get_numscans(c.oid) AS seq_scan,
+			pg_stat_get_tuples_returned(c.oid) AS seq_tup_read, 0::bigint AS idx_scan, pg_stat_get_tuples_fetched(c.oid) AS idx_tup_fetch,
+			pg_stat_get_tuples_inserted(c.oid) AS n_tup_ins, pg_stat_get_tuples_updated(c.oid) AS n_tup_upd,
+			pg_stat_get_tuples_deleted(c.oid) AS n_tup_del, pg_stat_get_tuples_hot_updated(c.oid) AS n_tup_hot_upd,
+			pg_stat_get_live_tuples(c.oid) AS n_live_tup, pg_stat_get_dead_tuples(c.oid) AS n_dead_tup,
+			pg_stat_get_mod_since_analyze(c.oid) AS n_mod_since_analyze, pg_stat_get_ins_since_vacuum(c.oid) AS n_ins_since_vacuum,
+			pg_stat_get_last_vacuum_time(c.oid) AS last_vacuum, pg_stat_get_last_autovacuum_time(c.oid) AS last_autovacuum,
+			pg_stat_get_last_analyze_time(c.oid) AS last_analyze, pg_stat_get_last_autoanalyze_time(c.oid) AS last_autoanalyze,
+			pg_stat_get_vacuum_count(c.oid) AS vacuum_count, pg_stat_get_autovacuum_count(c.oid) AS autovacuum_count,
+			pg_stat_get_analyze_count(c.oid) AS analyze_count, pg_stat_get_autoanalyze_count(c.oid) AS autoanalyze_count
+			FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 't', 'm', 'p')`},
+		{"pg_stat_user_tables", `SELECT * FROM pg_stat_all_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+			AND schemaname !~ '^pg_toast'`},
+		{"pg_stats", `SELECT n.nspname AS schemaname, c.relname AS tablename, a.attname, s.stainherit AS inherited,
+			s.stanullfrac AS null_frac, s.stawidth AS avg_width, s.stadistinct AS n_distinct,
+			CASE 3 WHEN s.stakind1 THEN s.stanumbers1[1] WHEN s.stakind2 THEN s.stanumbers2[1]
+				WHEN s.stakind3 THEN s.stanumbers3[1] END AS correlation
+			FROM pg_statistic s JOIN pg_class c ON c.oid = s.starelid
+			JOIN pg_attribute a ON c.oid = a.attrelid AND a.attnum = s.staattnum
+			LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE NOT a.attisdropped AND has_table_privilege(c.oid, 'SELECT')`},
+	}
+}
+
+// informationSchema gives the part of the information schema that clients ask for.
+func informationSchema() []View {
+	const s = "information_schema"
+	list := [][2]string{
+		{"schemata", `SELECT current_database() AS catalog_name, n.nspname AS schema_name, u.rolname AS schema_owner,
+			NULL::name AS default_character_set_catalog, NULL::name AS default_character_set_schema,
+			NULL::name AS default_character_set_name, NULL::text AS sql_path
+			FROM pg_namespace n JOIN pg_authid u ON n.nspowner = u.oid
+			WHERE pg_has_role(n.nspowner, 'USAGE') OR has_schema_privilege(n.oid, 'CREATE, USAGE')`},
+		{"tables", `SELECT current_database() AS table_catalog, n.nspname AS table_schema, c.relname AS table_name,
+			CASE WHEN c.relpersistence = 't' THEN 'LOCAL TEMPORARY' WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'BASE TABLE' END AS table_type,
+			NULL::name AS self_referencing_column_name, NULL::text AS reference_generation, NULL::name AS user_defined_type_catalog,
+			NULL::name AS user_defined_type_schema, NULL::name AS user_defined_type_name,
+			CASE WHEN c.relkind = 'r' THEN 'YES' ELSE 'NO' END AS is_insertable_into, 'NO' AS is_typed, NULL::text AS commit_action
+			FROM pg_namespace n JOIN pg_class c ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v')
+			AND (pg_has_role(c.relowner, 'USAGE')
+				OR has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'))`},
+		{"columns", `SELECT current_database() AS table_catalog, n.nspname AS table_schema, c.relname AS table_name,
+			a.attname AS column_name, a.attnum::int AS ordinal_position,
+			CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS column_default,
+			CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END AS is_nullable,
+			CASE WHEN t.typelem <> 0::oid AND t.typlen = -1 AND t.typcategory = 'A' THEN 'ARRAY'
+				WHEN tn.nspname = 'pg_catalog' THEN format_type(a.atttypid, NULL) ELSE 'USER-DEFINED' END AS data_type,
+			CASE WHEN a.atttypid IN (1042, 1043) AND a.atttypmod > 0 THEN a.atttypmod - 4 END AS character_maximum_length,
+			CASE WHEN a.atttypid IN (25, 1042, 1043) THEN 1073741824 END AS character_octet_length,
+			CASE a.atttypid WHEN 21 THEN 16 WHEN 23 THEN 32 WHEN 20 THEN 64 WHEN 700 THEN 24 WHEN 701 THEN 53
+				WHEN 1700 THEN CASE WHEN a.atttypmod > 0 THEN ((a.atttypmod - 4) >> 16) & 65535 END END AS numeric_precision,
+			CASE WHEN a.atttypid IN (20, 21, 23, 700, 701) THEN 2 WHEN a.atttypid = 1700 THEN 10 END AS numeric_precision_radix,
+			CASE WHEN a.atttypid IN (20, 21, 23) THEN 0
+				WHEN a.atttypid = 1700 AND a.atttypmod > 0 THEN (a.atttypmod - 4) & 2047 END AS numeric_scale,
+			CASE WHEN a.atttypid IN (1114, 1184, 1083, 1266) THEN CASE WHEN a.atttypmod < 0 THEN 6 ELSE a.atttypmod END
+				WHEN a.atttypid = 1082 THEN 0 END AS datetime_precision,
+			current_database() AS udt_catalog, tn.nspname AS udt_schema, t.typname AS udt_name,
+			CASE WHEN a.attidentity IN ('a', 'd') THEN 'YES' ELSE 'NO' END AS is_identity,
+			CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity_generation,
+			CASE WHEN a.attgenerated = '' THEN 'NEVER' ELSE 'ALWAYS' END AS is_generated,
+			CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END AS generation_expression,
+			CASE WHEN c.relkind = 'r' THEN 'YES' ELSE 'NO' END AS is_updatable
+			FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+			JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
+			WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v')
+			AND (pg_has_role(c.relowner, 'USAGE') OR has_column_privilege(c.oid, a.attnum, 'SELECT, INSERT, UPDATE, REFERENCES'))`},
+	}
+	out := []View{{Schema: s, Name: "", SQL: "CREATE SCHEMA " + s + "; GRANT USAGE ON SCHEMA " + s + " TO PUBLIC"}}
+	for _, v := range list {
+		out = append(out, View{Schema: s, Name: v[0], SQL: "CREATE VIEW " + s + "." + v[0] + " AS " + v[1] +
+			"; GRANT SELECT ON " + s + "." + v[0] + " TO PUBLIC"})
+	}
+	return out
+}

@@ -1,8 +1,13 @@
 package query
 
 import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 
@@ -48,7 +53,48 @@ func MarshalQuery(q *Query) string {
 	if err != nil {
 		panic(fmt.Sprintf("marshal of a query: %v", err))
 	}
-	return string(b)
+	return pack(b)
+}
+
+// Queries longer than packAbove are stored compressed: packMark, then base64 of a deflate stream.
+const (
+	packAbove = 1000
+	packMark  = "z:"
+)
+
+func pack(b []byte) string {
+	if len(b) <= packAbove {
+		return string(b)
+	}
+	var out bytes.Buffer
+	out.WriteString(packMark)
+	enc := base64.NewEncoder(base64.RawStdEncoding, &out)
+	w, err := flate.NewWriter(enc, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err == nil {
+		err = errors.Join(w.Close(), enc.Close())
+	}
+	if err != nil {
+		panic(fmt.Sprintf("compression of a query: %v", err)) // writing to memory does not fail
+	}
+	return out.String()
+}
+
+// maxUnpacked bounds what a stored query may be unpacked to.
+const maxUnpacked = 64 << 20
+
+func unpack(s string) (string, error) {
+	if !strings.HasPrefix(s, packMark) {
+		return s, nil
+	}
+	r := flate.NewReader(base64.NewDecoder(base64.RawStdEncoding, strings.NewReader(s[len(packMark):])))
+	b, err := io.ReadAll(io.LimitReader(r, maxUnpacked))
+	if err != nil {
+		return "", pgerror.Corrupt("stored query is not readable: %v", err)
+	}
+	return string(b), nil
 }
 
 // Unmarshal is the inverse of Marshal. Bytes that Marshal did not write give XX001.
@@ -63,6 +109,10 @@ func Unmarshal(s string) (Expr, error) {
 // UnmarshalQuery is the inverse of MarshalQuery.
 func UnmarshalQuery(s string) (*Query, error) {
 	var q *Query
+	s, err := unpack(s)
+	if err != nil {
+		return nil, err
+	}
 	if err := unmarshal(s, reflect.ValueOf(&q).Elem()); err != nil {
 		return nil, err
 	}
