@@ -1,6 +1,7 @@
 package optimize
 
 import (
+	"manifold/engine/base"
 	"math"
 
 	"manifold/engine/pgerror"
@@ -306,7 +307,7 @@ func (l *level) buildOther(p *path) built {
 		}
 		node = &plan.SubqueryScan{Alias: e.Alias, Child: r.sub.node}
 	case query.RangeFunction:
-		node = &plan.FunctionScan{Alias: e.Alias, Funcs: l.translateAll(e.Funcs, nil, nil), Widths: e.FuncCols, Ordinal: e.Ordinal}
+		node = &plan.FunctionScan{Alias: e.Alias, Funcs: l.translateAll(e.Funcs, nil, nil), Widths: e.FuncCols, Ordinal: e.Ordinal, Natural: naturalTypes(e)}
 	case query.RangeValues:
 		v := &plan.Values{Alias: e.Alias}
 		for _, row := range e.Values {
@@ -544,4 +545,17 @@ func (l *level) sortNode(b built, keys []plan.SortKey, bound query.Expr, limit f
 	s, run := l.sortCost(c.Rows, float64(c.Width), limit)
 	n := &plan.Sort{Child: b.node, Keys: keys, Bound: bound}
 	return l.finish(built{n, b.cols}, c.Total+s, c.Total+s+run, math.Max(c.Rows, 1))
+}
+
+// naturalTypes gives the types of the columns that functions in FROM yield, without the ordinal.
+func naturalTypes(e *query.RangeEntry) []base.OID {
+	n := len(e.Columns)
+	if e.Ordinal {
+		n--
+	}
+	out := make([]base.OID, 0, n)
+	for _, c := range e.Columns[:n] {
+		out = append(out, c.Type)
+	}
+	return out
 }

@@ -44,3 +44,21 @@ func TestMutateLeavesTheInputAlone(t *testing.T) {
 		t.Fatal("the input was changed")
 	}
 }
+
+func TestMarshalQueryPacksWhatIsLong(t *testing.T) {
+	q := &Query{}
+	for i := range 200 {
+		q.Targets = append(q.Targets, &Target{Name: "a name", Expr: &Var{T: T{Typ: types.OIDInt4, Mod: -1}, RTE: 1, Attr: i + 1}})
+	}
+	stored := MarshalQuery(q)
+	if len(stored) > 4000 {
+		t.Fatalf("%d bytes", len(stored))
+	}
+	got, err := UnmarshalQuery(stored)
+	if err != nil || !reflect.DeepEqual(q, got) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := UnmarshalQuery("z:!"); err == nil {
+		t.Fatal("garbage was read")
+	}
+}
