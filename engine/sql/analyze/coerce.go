@@ -116,7 +116,8 @@ func (a *analyzer) pathwayWithoutCast(target, source base.OID, ctx context) (pat
 	if err != nil {
 		return pathNone, 0, err
 	}
-	if target != types.OIDOIDVector && target != types.OIDInt2Vector && tt.TrueArray() && st.TrueArray() {
+	vector := source == types.OIDOIDVector || source == types.OIDInt2Vector
+	if target != types.OIDOIDVector && target != types.OIDInt2Vector && tt.TrueArray() && (st.TrueArray() || vector) {
 		p, fn, err := a.pathway(tt.Elem, st.Elem, ctx)
 		if err != nil || p == pathNone {
 			return pathNone, 0, err
