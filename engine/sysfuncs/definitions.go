@@ -43,7 +43,9 @@ func Expression(names *catalog.Names, stored string, d *relation.Desc, pretty bo
 		if err != nil {
 			return "", err
 		}
-		p := &deparse.Printer{Names: names, Leaves: cols, Pretty: pretty}
+		env := types.NewEnv()
+		env.Names = names
+		p := &deparse.Printer{Names: names, Env: env, Leaves: cols, Pretty: pretty}
 		out = append(out, p.Expr(e))
 	}
 	return strings.Join(out, ", "), nil
