@@ -37,6 +37,8 @@ func Expression(names *catalog.Names, stored string, d *relation.Desc, pretty bo
 			cols.Names = append(cols.Names, d.Columns[i].Name)
 		}
 	}
+	env := types.NewEnv()
+	env.Names = names
 	var out []string
 	for _, text := range catalog.SplitExprs(stored) {
 		e, err := query.Unmarshal(text)
@@ -45,7 +47,7 @@ func Expression(names *catalog.Names, stored string, d *relation.Desc, pretty bo
 		}
 		env := types.NewEnv()
 		env.Names = names
-		p := &deparse.Printer{Names: names, Env: env, Leaves: cols, Pretty: pretty}
+		p := &deparse.Printer{Names: names, Env: env, Env: env, Leaves: cols, Pretty: pretty}
 		out = append(out, p.Expr(e))
 	}
 	return strings.Join(out, ", "), nil

@@ -30,6 +30,9 @@ func registerSizes(r registry) {
 			return n + m, err
 		})
 	}, "pg_total_relation_size")
+	r.add(func(_ *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		return types.Text(prettySize(a[0].I)), nil
+	}, "pg_size_pretty")
 	r.add(databaseSize, "pg_database_size_oid", "pg_database_size_name")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Text(""), nil }, "pg_tablespace_location")
 	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
@@ -147,4 +150,32 @@ func databaseSize(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, 
 		return err
 	})
 	return types.Int(total), err
+}
+
+// prettySize prints a number of bytes in the unit that keeps it below 10240, rounding halves away from zero.
+func prettySize(n int64) string {
+	abs := func(v int64) uint64 {
+		if v < 0 {
+			return uint64(-v)
+		}
+		return uint64(v)
+	}
+	const limit = 10 * 1024
+	if abs(n) < limit {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	for i, unit := range []string{"kB", "MB", "GB", "TB"} {
+		if half := n >> (9 + 10*i); abs(half) < 2*limit-1 {
+			return fmt.Sprintf("%d %s", roundHalf(half), unit)
+		}
+	}
+	return fmt.Sprintf("%d PB", roundHalf(n>>49))
+}
+
+// roundHalf turns a number of halves into wholes.
+func roundHalf(half int64) int64 {
+	if half < 0 {
+		return half / 2
+	}
+	return (half + 1) / 2
 }
