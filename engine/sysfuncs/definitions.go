@@ -45,9 +45,7 @@ func Expression(names *catalog.Names, stored string, d *relation.Desc, pretty bo
 		if err != nil {
 			return "", err
 		}
-		env := types.NewEnv()
-		env.Names = names
-		p := &deparse.Printer{Names: names, Env: env, Env: env, Leaves: cols, Pretty: pretty}
+		p := &deparse.Printer{Names: names, Env: env, Leaves: cols, Pretty: pretty}
 		out = append(out, p.Expr(e))
 	}
 	return strings.Join(out, ", "), nil
