@@ -36,7 +36,7 @@ func recordText(fields []Field) (size, special int) {
 		size += n + s + 3 // a comma and two quotes
 		special += 2*s + 2
 		if size > maxRecordText {
-			break
+			return size, 0
 		}
 	}
 	return size, special
@@ -55,6 +55,9 @@ func fieldText(f *Field) (size, special int) {
 			n, s := fieldText(&Field{Type: OIDRecord, Value: a.At(i)})
 			size += n + s + 3
 			special += 2*s + 2
+			if size > maxRecordText {
+				return size, 0
+			}
 		}
 		return size, special
 	case f.Type == OIDText || f.Type == OIDVarChar || f.Type == OIDBPChar || f.Type == OIDJSON || f.Type == OIDUnknown:
