@@ -50,6 +50,7 @@ type Copy struct {
 	rel     *relation.Desc
 	query   *plan.Statement
 	columns []column
+	loader  *loader // of COPY FROM
 }
 
 // column is one column of the stream.
@@ -72,7 +73,11 @@ func Prepare(c *Context, stmt *pg_query.CopyStmt) (*Copy, error) {
 	if err := p.o.read(stmt, c.options()); err != nil {
 		return nil, err
 	}
-	return p, p.resolve()
+	if err := p.resolve(); err != nil || !stmt.IsFrom {
+		return p, err
+	}
+	p.loader = &loader{p: p}
+	return p, p.loader.prepare()
 }
 
 // Binary tells the format for CopyInResponse and CopyOutResponse; Columns the number of columns.

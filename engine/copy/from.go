@@ -58,11 +58,11 @@ type columnDefault struct {
 
 // From reads rows from in and writes them to the table; it gives their number.
 func (p *Copy) From(in Reader) (int64, error) {
-	l := &loader{p: p, x: p.c.NewExec(), src: source{in: in, buf: make([]byte, 0, bufferSize)}}
-	l.src.full = l.flush
-	if err := l.prepare(); err != nil {
-		return 0, err
-	}
+	l := p.loader
+	l.x = p.c.NewExec()
+	l.src = source{in: in, buf: make([]byte, 0, bufferSize), full: l.flush}
+	l.frame = eval.Frame{Env: l.x.Eval, Outer: &l.row}
+	l.target.Reset(l.x)
 	if err := l.load(); err != nil {
 		return 0, l.locate(err)
 	}
@@ -157,11 +157,8 @@ func (l *loader) prepare() error {
 		l.where = []eval.Node{n}
 	}
 	l.row.Cols = make([]vector.Vector, len(d.Columns))
-	l.frame = eval.Frame{Env: l.x.Eval, Outer: &l.row}
 	var err error
-	if l.target, err = p.c.Builder.NewTarget(d, generated); err == nil {
-		l.target.Reset(l.x)
-	}
+	l.target, err = p.c.Builder.NewTarget(d, generated)
 	return err
 }
 

@@ -161,10 +161,13 @@ func appendEscaped(dst, b []byte, delim byte) []byte {
 	for i, c := range b {
 		e := byte(0)
 		switch {
-		case c == '\\' || c == delim:
+		case c == '\\':
 			e = c
 		case c >= ' ':
-			continue
+			if c != delim {
+				continue
+			}
+			e = c
 		case c == '\b':
 			e = 'b'
 		case c == '\f':
@@ -177,6 +180,8 @@ func appendEscaped(dst, b []byte, delim byte) []byte {
 			e = 't'
 		case c == '\v':
 			e = 'v'
+		case c == delim:
+			e = c
 		default:
 			continue
 		}

@@ -213,7 +213,7 @@ func signal(f func(h Host, pid uint32) bool) scalar {
 			}
 			return types.Bool(f(s.Host, pid)), nil
 		}
-		s.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.SuccessfulCompletion, "PID %d is not a PostgreSQL server process", pid))
+		s.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.Warning, "PID %d is not a PostgreSQL server process", pid))
 		return types.Bool(false), nil
 	}
 }
@@ -261,7 +261,7 @@ func registerAdvisory(r registry) {
 				if mode == lock.Share {
 					name = "ShareLock"
 				}
-				s.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.SuccessfulCompletion,
+				s.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.Warning,
 					"you don't own a lock of type %s", name))
 			}
 			return types.Bool(ok), nil
