@@ -101,8 +101,9 @@ type scanner struct {
 	levels   []level
 	total    int // sum over levels, one for each level included
 	inStmt   bool
-	space    bool // white space stood before this token
-	lastWord bool // the last thing written to the key is part of a word or number
+	space    bool   // white space stood before this token
+	erased   []byte // a copy of the text whose comments are blanked; nil: not wanted
+	lastWord bool   // the last thing written to the key is part of a word or number
 }
 
 // token reads one token; false when the statement is too deep.
@@ -169,7 +170,7 @@ func (s *scanner) emit(part string, wordlike bool) {
 }
 
 func (s *scanner) comment() {
-	depth := 0
+	depth, start := 0, s.pos
 	for s.pos < len(s.text) {
 		switch {
 		case s.text[s.pos] == '/' && s.at(1) == '*':
@@ -180,6 +181,7 @@ func (s *scanner) comment() {
 			s.pos += 2
 			if depth == 0 {
 				s.space = true
+				s.erase(start, s.pos)
 				return
 			}
 		default:
@@ -187,6 +189,14 @@ func (s *scanner) comment() {
 		}
 	}
 	s.shape.Cacheable = false
+	s.erase(start+2, s.pos)
+}
+
+// erase puts blanks in the place of a comment, if that is what the scan is for.
+func (s *scanner) erase(from, to int) {
+	for i := from; i < to && s.erased != nil; i++ {
+		s.erased[i] = ' '
+	}
 }
 
 func (s *scanner) semicolon() {
