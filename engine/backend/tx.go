@@ -18,7 +18,7 @@ func (b *Backend) begin(now time.Time) {
 	h := s.Hot()
 	s.Proc.Begin()
 	s.Tx = session.TxState{Start: now, Isolation: h.Isolation, ReadOnly: h.ReadOnly, Deferrable: h.Deferrable,
-		Savepoints: s.Tx.Savepoints[:0]}
+		Savepoints: s.Tx.Savepoints[:0], Implicit: s.Tx.Implicit}
 }
 
 // snapshot gives the statement its snapshot; release gives it back.

@@ -6,6 +6,7 @@ import (
 	"manifold/engine/access/btree"
 	"manifold/engine/base"
 	"manifold/engine/exec/eval"
+	"manifold/engine/mvcc"
 	"manifold/engine/sql/plan"
 	"manifold/engine/types"
 	"manifold/engine/vector"
@@ -360,18 +361,21 @@ func (s *bitmapHeap) checked(x *Context, b *vector.Batch) (*vector.Batch, error)
 }
 
 func (s *bitmapHeap) read(x *Context, want int) (*vector.Batch, error) {
-	return fetchList(x, s.rowSource, s.tids, &s.done, want, s.from[:], s.at[:], s.checked)
+	return fetchList(x, s.rowSource, s.table.FetchBatch, s.tids, &s.done, want, s.from[:], s.at[:], s.checked)
 }
 
 func (s *bitmapHeap) close() { s.tids = nil }
 
+// fetcher is heap.Table's FetchBatch or FetchVersions.
+type fetcher func(*mvcc.View, []base.TID, *vector.Batch, []int, []int32, []base.TID) (int, error)
+
 // fetchList fetches the next rows of a list of addresses.
-func fetchList(x *Context, r *rowSource, tids []base.TID, done *int, want int, from []int32, at []base.TID,
+func fetchList(x *Context, r *rowSource, fetch fetcher, tids []base.TID, done *int, want int, from []int32, at []base.TID,
 	check func(*Context, *vector.Batch) (*vector.Batch, error)) (*vector.Batch, error) {
 	for *done < len(tids) {
 		chunk := tids[*done:min(len(tids), *done+min(want, vector.BatchSize))]
 		*done += len(chunk)
-		n, err := r.table.FetchBatch(&x.view, chunk, &r.batch, r.cols, from, at)
+		n, err := fetch(&x.view, chunk, &r.batch, r.cols, from, at)
 		if err != nil {
 			return nil, err
 		}
@@ -462,18 +466,9 @@ func (s *tidScan) next(x *Context, want int) (*vector.Batch, error) {
 }
 
 // read fetches exactly the named versions: a newer one on the same page is another address.
-func (s *tidScan) read(x *Context, _ int) (*vector.Batch, error) {
-	keep := func(_ *Context, b *vector.Batch) (*vector.Batch, error) {
-		sel := b.SelBuffer()
-		for i := range b.N {
-			if s.at[i] == s.tids[s.done-1+int(s.from[i])] {
-				sel = append(sel, int32(i))
-			}
-		}
-		b.Sel = sel
-		return b, nil
-	}
-	return fetchList(x, s.rowSource, s.tids, &s.done, 1, s.from[:], s.at[:], keep)
+func (s *tidScan) read(x *Context, want int) (*vector.Batch, error) {
+	return fetchList(x, s.rowSource, s.table.FetchVersions, s.tids, &s.done, want, s.from[:], s.at[:],
+		func(_ *Context, b *vector.Batch) (*vector.Batch, error) { return b, nil })
 }
 
 func (s *tidScan) close() {}

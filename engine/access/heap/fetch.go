@@ -107,8 +107,9 @@ func (t *Table) Probe(v *mvcc.View, tid base.TID) (state mvcc.Liveness, holder b
 
 // chainWalk follows the versions of a row on a page.
 type chainWalk struct {
-	at   base.OffsetNumber
-	left int // steps that remain: a damaged chain ends
+	at    base.OffsetNumber
+	left  int  // steps that remain: a damaged chain ends
+	exact bool // one version by its own address, in a chain or not
 }
 
 func (c *chainWalk) start(p page.Page, off base.OffsetNumber) tuple.Tuple {
@@ -116,7 +117,9 @@ func (c *chainWalk) start(p page.Page, off base.OffsetNumber) tuple.Tuple {
 		return nil
 	}
 	c.left = MaxLines
-	if l := p.Line(off); l.State() == page.LineRedirect {
+	if c.exact {
+		c.left = 0
+	} else if l := p.Line(off); l.State() == page.LineRedirect {
 		if off = l.Redirect(); int(off) > p.Lines() {
 			return nil
 		}
@@ -215,6 +218,15 @@ func trimColumns(b *vector.Batch, cols []int, n int) {
 // FetchBatch fetches the rows at the addresses that the view sees into the batch, in order, and gives for each row the
 // index of its address in from (which must have room for all) and its own address over tids' bytes.
 func (t *Table) FetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols []int, from []int32, at []base.TID) (int, error) {
+	return t.fetchBatch(v, tids, b, cols, from, at, false)
+}
+
+// FetchVersions is FetchBatch for addresses of row versions: those exactly there, where the view sees them.
+func (t *Table) FetchVersions(v *mvcc.View, tids []base.TID, b *vector.Batch, cols []int, from []int32, at []base.TID) (int, error) {
+	return t.fetchBatch(v, tids, b, cols, from, at, true)
+}
+
+func (t *Table) fetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols []int, from []int32, at []base.TID, exact bool) (int, error) {
 	t.resetColumns(b, cols, len(tids))
 	n := 0
 	for i := 0; i < len(tids); {
@@ -228,7 +240,7 @@ func (t *Table) FetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 		p := buf.Page()
 		hinted := false
 		for ; i < len(tids) && tids[i].Block == blk; i++ {
-			var c chainWalk
+			c := chainWalk{exact: exact}
 			for tup := c.start(p, tids[i].Offset); tup != nil; tup = c.next(p, tup) {
 				ok, hints := v.Visible(tup)
 				if hints != 0 {

@@ -43,7 +43,9 @@ func (c *Compiler) subExpr(e *query.SubExpr) (Node, error) {
 	c.subCols = append(c.subCols, x.row)
 	defer func() { c.subCols = c.subCols[:len(c.subCols)-1] }()
 	var err error
-	x.test, err = c.Compile(e.Test)
+	if x.test, err = c.Compile(e.Test); err == nil && e.Hashed {
+		x.hashed, err = c.hashedSub(e.Test)
+	}
 	return x, err
 }
 
@@ -66,6 +68,7 @@ type subExpr struct {
 	params   []param
 	test     Node
 	row      []*register
+	hashed   *hashedSub // nil: the rows are tested one by one
 	elem     base.OID
 	variable bool
 	elems    []types.Datum
@@ -83,6 +86,11 @@ func (x *subExpr) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 			return nil, err
 		}
 		cols[k] = v
+	}
+	if x.hashed != nil {
+		if err := x.hashed.begin(f, sel, n); err != nil {
+			return nil, err
+		}
 	}
 	x.out.Reset(x.variable, n)
 	err := each(sel, n, func(i int) error {
@@ -121,6 +129,11 @@ func (x *subExpr) one(f *Frame, i, n int) (types.Datum, error) {
 		}
 		return types.MakeArray(x.elem, x.elems), nil
 	case query.SubAny, query.SubAll, query.SubRowCompare:
+		if x.hashed != nil {
+			if d, known, err := x.hashed.find(f, x.plan, i); known || err != nil {
+				return d, err
+			}
+		}
 		return x.tested(f, i, n)
 	}
 	return types.Null, pgerror.Unsupported("sub-select of kind %d", x.kind)

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -118,6 +119,12 @@ func (s *state) constant(n *pg_query.A_Const) (query.Expr, error) {
 func (s *state) floatConstant(c *query.Const, text string) (query.Expr, error) {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		c.Typ, c.Value = types.OIDInt8, types.Int(i)
+		switch i { // the token without its sign is of the next wider type, so the plan is good for this value only
+		case math.MinInt32:
+			c.Typ, c.Slot = types.OIDInt4, -1
+		case math.MinInt64:
+			c.Slot = -1
+		}
 		return c, nil
 	}
 	d, err := types.In(types.OIDNumeric, -1, text, s.a.opt.Env)

@@ -73,19 +73,19 @@ func (l *level) subExpr(s *query.SubLink) query.Expr {
 		entry.Root = sub.over(&plan.Material{Child: b.node}, b, 0, l.set.CPUOperatorCost*2*c.Rows, c.Rows).node
 	}
 	entry.Name = fmt.Sprintf("SubPlan %d", index+1)
-	return &query.SubExpr{T: s.T, Kind: s.Kind, Plan: index, Params: l.own(sub.needs), Test: test}
+	return &query.SubExpr{T: s.T, Kind: s.Kind, Plan: index, Params: l.own(sub.needs), Test: test, Hashed: entry.Hashed}
 }
 
 func (p *planner) hashMem() float64 { return p.set.WorkMem * max(p.set.HashMemMultiplier, 1) }
 
-// hashableTest tells whether a test of ANY is equality of hashable values, column by column.
+// hashableTest tells whether a test of ANY is equality of hashable values of one type, column by column.
 func (l *level) hashableTest(test query.Expr) bool {
 	for _, c := range conjuncts(test) {
 		o, ok := c.(*query.OpExpr)
 		if !ok || len(o.Args) != 2 || !o.Strict || !l.hashable(o.Op) {
 			return false
 		}
-		if _, ok := o.Args[1].(*query.SubColumn); !ok || query.Any(o.Args[0], func(e query.Expr) bool { _, ok := e.(*query.SubColumn); return ok }) {
+		if _, ok := o.Args[1].(*query.SubColumn); !ok || o.Args[0].Type() != o.Args[1].Type() || query.Any(o.Args[0], func(e query.Expr) bool { _, ok := e.(*query.SubColumn); return ok }) {
 			return false
 		}
 	}

@@ -379,6 +379,9 @@ func (s *scanner) stringLiteral(start int, escapes bool) {
 			s.shape.Cacheable = false
 		}
 	}
+	if escapes && inner {
+		s.shape.Cacheable = false // its value takes more than a look at the token
+	}
 	s.literal(Literal{Start: int32(start), End: int32(s.pos), Class: LiteralString, Escapes: inner, EString: escapes})
 }
 

@@ -386,4 +386,5 @@ type SubExpr struct {
 	Plan   int        // index into the statement's sub-plans
 	Params []ParamSet // set before each run
 	Test   Expr       // ANY, ALL, row comparison: over SubColumn
+	Hashed bool       // ANY whose test is equality of columns of one type each, and whose rows are the same for every lane
 }
