@@ -8,7 +8,6 @@ import (
 	"manifold/engine/builtins"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
-	"manifold/engine/pgerror"
 	"manifold/engine/relation"
 	"manifold/engine/sql/deparse"
 	"manifold/engine/sql/query"
@@ -24,9 +23,8 @@ func registerDefinitions(r registry) {
 	r.add(func(_ *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) { return types.Null, nil },
 		"pg_get_partkeydef", "pg_get_partition_constraintdef", "pg_get_statisticsobjdef", "pg_get_statisticsobjdef_columns",
 		"pg_get_statisticsobjdef_expressions", "pg_get_function_arg_default", "pg_get_function_sqlbody")
-	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) {
-		return types.Null, pgerror.Unsupported("pg_get_viewdef")
-	}, "pg_get_viewdef", "pg_get_viewdef_name", "pg_get_viewdef_ext", "pg_get_viewdef_name_ext", "pg_get_viewdef_wrap")
+	r.add(viewDef(false), "pg_get_viewdef", "pg_get_viewdef_ext", "pg_get_viewdef_wrap")
+	r.add(viewDef(true), "pg_get_viewdef_name", "pg_get_viewdef_name_ext")
 }
 
 // Expression prints a stored expression over a relation's row as pg_get_expr does; several (of an index) by commas.

@@ -230,6 +230,7 @@ func registerRoleMembership(r registry) {
 		}, name)
 	}
 	r.addSet(aclExplode, "aclexplode")
+	r.add(aclDefault, "acldefault_sql")
 	r.addSet(optionsToTable, "pg_options_to_table")
 }
 
@@ -291,4 +292,42 @@ func optionsToTable(_ *Scope, _ *builtins.Context, a []types.Datum) ([]types.Dat
 		out = append(out, record([]base.OID{types.OIDText, types.OIDText}, types.Text(name), v))
 	}
 	return out, nil
+}
+
+// aclDefault gives the list that an object without one behaves as if it had.
+func aclDefault(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	var all, public Priv
+	switch byte(a[0].I) {
+	case 'c':
+	case 'r':
+		all = AllTable
+	case 's':
+		all = AllSequence
+	case 'd':
+		all, public = AllDatabase, databaseDefault
+	case 'f':
+		all, public = AllFunction, functionDefault
+	case 'l', 'T':
+		all, public = PrivUsage, PrivUsage
+	case 'n':
+		all = AllSchema
+	case 't':
+		all = PrivCreate
+	case 'F', 'S':
+		all = PrivUsage
+	default:
+		return types.Null, pgerror.Newf(pgerror.InternalError, "unrecognized object type abbreviation: %c", byte(a[0].I))
+	}
+	owner, err := roleName(s, oidArg(a[1]))
+	if err != nil {
+		return types.Null, err
+	}
+	var items []ACLItem
+	if public != 0 {
+		items = append(items, ACLItem{Grantor: text(owner), Priv: public})
+	}
+	if all != 0 {
+		items = append(items, ACLItem{Grantee: text(owner), Grantor: text(owner), Priv: all})
+	}
+	return FormatACL(items), nil
 }
