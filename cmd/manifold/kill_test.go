@@ -18,16 +18,39 @@ import (
 
 // crashServer is the real binary under a load that kill -9 ends.
 type crashServer struct {
-	t    *testing.T
-	bin  string
-	data string
-	port int
-	cmd  *exec.Cmd
+	t     *testing.T
+	bin   string
+	data  string
+	port  int
+	args  []string // more options of serve
+	limit int64    // bytes of address space; zero is no limit
+	cmd   *exec.Cmd
+}
+
+// newCrashServer builds the binary and gives it an empty directory and a free port.
+func newCrashServer(t *testing.T) *crashServer {
+	t.Helper()
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "manifold")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return &crashServer{t: t, bin: bin, data: filepath.Join(dir, "data"), port: ln.Addr().(*net.TCPAddr).Port}
 }
 
 func (s *crashServer) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(s.bin, "serve", "--data", s.data, "--listen", fmt.Sprintf("127.0.0.1:%d", s.port))
+	args := []string{"serve", "--data", s.data, "--listen", fmt.Sprintf("127.0.0.1:%d", s.port)}
+	s.cmd = exec.Command(s.bin, append(args, s.args...)...)
+	if s.limit > 0 {
+		limited := fmt.Sprintf(`ulimit -v %d && exec "$0" "$@"`, s.limit>>10)
+		s.cmd = exec.Command("sh", append([]string{"-c", limited}, s.cmd.Args...)...)
+	}
 	log, err := os.OpenFile(s.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
@@ -123,17 +146,7 @@ func TestKillLosesNothing(t *testing.T) {
 	} else if testing.Short() {
 		t.Skip("starts the server many times")
 	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "manifold")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &crashServer{t: t, bin: bin, data: filepath.Join(dir, "data"), port: ln.Addr().(*net.TCPAddr).Port}
-	ln.Close()
+	s := newCrashServer(t)
 	s.start()
 	s.exec(`create table accounts (id int primary key, balance int not null, filler text);
 		create table tellers (id int primary key, balance int not null);
@@ -156,7 +169,7 @@ func TestKillLosesNothing(t *testing.T) {
 		s.verify(&l, round)
 	}
 	s.kill()
-	if out, err := exec.Command(bin, "check", s.data).CombinedOutput(); err != nil {
+	if out, err := exec.Command(s.bin, "check", s.data).CombinedOutput(); err != nil {
 		t.Fatalf("check: %v\n%s", err, out)
 	}
 	t.Logf("%d kills, %d acknowledged transfers", rounds, len(l.ids))

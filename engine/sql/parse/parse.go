@@ -62,8 +62,11 @@ func parseError(err error) error {
 		return pgerror.New(pgerror.SyntaxError, err.Error())
 	}
 	code := pgerror.SyntaxError
-	if pe.Funcname == "processCASbits" || pe.Funcname == "SplitColQualList" {
+	switch pe.Funcname {
+	case "processCASbits", "SplitColQualList":
 		code = pgerror.FeatureNotSupported
+	case "report_invalid_encoding", "report_invalid_encoding_int": // an escape such as '\xff'
+		return pgerror.New(pgerror.CharacterNotInRepertoire, pe.Message)
 	}
 	e := pgerror.New(code, pe.Message)
 	if pe.Cursorpos > 0 {
