@@ -51,6 +51,7 @@ type Copy struct {
 	query   *plan.Statement
 	columns []column
 	loader  *loader // of COPY FROM
+	refused error   // of COPY FROM: the relation takes no rows, which the client is told once it has begun to send
 }
 
 // column is one column of the stream.
@@ -73,7 +74,7 @@ func Prepare(c *Context, stmt *pg_query.CopyStmt) (*Copy, error) {
 	if err := p.o.read(stmt, c.options()); err != nil {
 		return nil, err
 	}
-	if err := p.resolve(); err != nil || !stmt.IsFrom {
+	if err := p.resolve(); err != nil || !stmt.IsFrom || p.refused != nil {
 		return p, err
 	}
 	p.loader = &loader{p: p}

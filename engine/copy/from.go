@@ -58,6 +58,9 @@ type columnDefault struct {
 
 // From reads rows from in and writes them to the table; it gives their number.
 func (p *Copy) From(in Reader) (int64, error) {
+	if p.refused != nil {
+		return 0, p.refused
+	}
 	l := p.loader
 	l.x = p.c.NewExec()
 	l.src = source{in: in, buf: make([]byte, 0, bufferSize), full: l.flush}

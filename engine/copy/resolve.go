@@ -32,6 +32,10 @@ func (p *Copy) resolve() error {
 	}
 	p.rel = d
 	if err := p.allowed(d); err != nil {
+		if p.stmt.IsFrom {
+			p.refused = err
+			return p.chooseColumns(d)
+		}
 		return err
 	}
 	if err := p.chooseColumns(d); err != nil {

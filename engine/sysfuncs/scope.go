@@ -11,6 +11,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/sequence"
 	"manifold/engine/session"
+	"manifold/engine/stats"
 	"manifold/engine/txn"
 )
 
@@ -41,6 +42,7 @@ type Scope struct {
 	Tx        *txn.Tx
 	Wait      txn.Wait
 	Locks     *lock.Manager
+	Stats     *stats.Registry // nil: nothing is counted, and the functions about tables give null
 	// TransactionTime is what now() gives.
 	TransactionTime time.Time
 }

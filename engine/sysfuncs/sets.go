@@ -2,10 +2,13 @@ package sysfuncs
 
 import (
 	"sort"
+	"time"
 
 	"manifold/engine/base"
 	"manifold/engine/builtins"
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/lock"
+	"manifold/engine/stats"
 	"manifold/engine/types"
 )
 
@@ -25,8 +28,7 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 	if s.Host == nil {
 		return nil, nil
 	}
-	o, i4, t, ts, b, f8 := types.OIDOID, types.OIDInt4, types.OIDText, types.OIDTimestampTZ, types.OIDBool, types.OIDFloat8
-	_ = f8
+	o, i4, t, ts, b := types.OIDOID, types.OIDInt4, types.OIDText, types.OIDTimestampTZ, types.OIDBool
 	cols := []base.OID{o, i4, o, t, t, t, t, t, ts, ts, ts, ts, types.OIDInet, t, i4, types.OIDXID, types.OIDXID, t, b, t, t, i4, t,
 		types.OIDNumeric, t, b, t, b, i4, types.OIDInt8}
 	list := s.Host.Sessions()
@@ -135,18 +137,43 @@ func cursors(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, err
 	return out, nil
 }
 
-// registerStatistics adds what the statistics views read. Without counters it is zero, or null for times.
+// registerStatistics adds what the statistics views read.
 func registerStatistics(r registry) {
-	zero := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Int(0), nil }
-	for _, n := range []string{"numscans", "tuples_returned", "tuples_fetched", "tuples_inserted", "tuples_updated", "tuples_deleted",
-		"tuples_hot_updated", "live_tuples", "dead_tuples", "mod_since_analyze", "ins_since_vacuum", "blocks_fetched", "blocks_hit",
-		"vacuum_count", "autovacuum_count", "analyze_count", "autoanalyze_count", "db_xact_commit", "db_xact_rollback",
-		"db_blocks_fetched", "db_blocks_hit", "db_tuples_returned", "db_tuples_fetched", "db_tuples_inserted", "db_tuples_updated",
-		"db_tuples_deleted", "db_conflict_all", "db_temp_files", "db_temp_bytes", "db_deadlocks"} {
-		r.add(zero, "pg_stat_get_"+n)
+	counter := func(name string, f func(t *stats.Table) int64) {
+		r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+			t := s.counters(oidArg(a[0]))
+			if t == nil {
+				return types.Null, nil
+			}
+			return types.Int(f(t)), nil
+		}, "pg_stat_get_"+name)
 	}
+	counter("tuples_inserted", func(t *stats.Table) int64 { return t.Inserted.Load() })
+	counter("tuples_updated", func(t *stats.Table) int64 { return t.Updated.Load() })
+	counter("tuples_hot_updated", func(t *stats.Table) int64 { return t.HotUpdated.Load() })
+	counter("tuples_deleted", func(t *stats.Table) int64 { return t.Deleted.Load() })
+	counter("dead_tuples", func(t *stats.Table) int64 { return t.Dead.Load() })
+	counter("mod_since_analyze", func(t *stats.Table) int64 { return t.Modified.Load() })
+	counter("vacuum_count", func(t *stats.Table) int64 { return t.Vacuums.Load() })
+	counter("analyze_count", func(t *stats.Table) int64 { return t.Analyzes.Load() })
+	moment := func(name string, f func(t *stats.Table) int64) {
+		r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+			t := s.counters(oidArg(a[0]))
+			if t == nil || f(t) == 0 {
+				return types.Null, nil
+			}
+			return timestamp(time.Unix(0, f(t))), nil
+		}, "pg_stat_get_"+name)
+	}
+	moment("last_vacuum_time", func(t *stats.Table) int64 { return t.LastVacuum.Load() })
+	moment("last_analyze_time", func(t *stats.Table) int64 { return t.LastAnalyze.Load() })
+	r.add(liveTuples, "pg_stat_get_live_tuples")
+	// What nobody counts is null: no number would be true.
 	null := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil }
-	for _, n := range []string{"last_vacuum_time", "last_autovacuum_time", "last_analyze_time", "last_autoanalyze_time",
+	for _, n := range []string{"numscans", "tuples_returned", "tuples_fetched", "ins_since_vacuum", "blocks_fetched", "blocks_hit",
+		"autovacuum_count", "autoanalyze_count", "db_xact_commit", "db_xact_rollback", "db_blocks_fetched", "db_blocks_hit",
+		"db_tuples_returned", "db_tuples_fetched", "db_tuples_inserted", "db_tuples_updated", "db_tuples_deleted",
+		"db_conflict_all", "db_temp_files", "db_temp_bytes", "db_deadlocks", "last_autovacuum_time", "last_autoanalyze_time",
 		"db_stat_reset_time"} {
 		r.add(null, "pg_stat_get_"+n)
 	}
@@ -161,4 +188,25 @@ func registerStatistics(r registry) {
 		}
 		return types.Int(n), nil
 	}, "pg_stat_get_db_numbackends")
+}
+
+// counters gives the counters of a table of the session's database; nil when nothing is counted.
+func (s *Scope) counters(table base.OID) *stats.Table {
+	if s.Stats == nil {
+		return nil
+	}
+	db := s.Session.Database.OID
+	if d, ok := bootstrap.Relation(table); ok && d.Shared {
+		db = 0
+	}
+	return s.Stats.Table(db, table)
+}
+
+// liveTuples is what the last VACUUM or ANALYZE counted.
+func liveTuples(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	st, err := s.View.StatisticsOf(oidArg(a[0]))
+	if err != nil || st.Rows < 0 {
+		return types.Int(0), err
+	}
+	return types.Int(int64(st.Rows)), nil
 }

@@ -36,7 +36,8 @@ func views() [][2]string {
 			FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
 			WHERE c.relkind = 'r' OR c.relkind = 'p'`},
 		{"pg_views", `SELECT n.nspname AS schemaname, c.relname AS viewname, pg_get_userbyid(c.relowner) AS viewowner,
-			NULL::text AS definition FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v'`},
+			pg_get_viewdef(c.oid) AS definition FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE c.relkind = 'v'`},
 		{"pg_matviews", `SELECT n.nspname AS schemaname, c.relname AS matviewname, pg_get_userbyid(c.relowner) AS matviewowner,
 			t.spcname AS tablespace, c.relhasindex AS hasindexes, c.relispopulated AS ispopulated, NULL::text AS definition
 			FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
