@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -117,12 +118,20 @@ func registerText(r registry) {
 // anyText is the built-ins over any type that PostgreSQL writes in SQL, told apart by their argument types and results.
 func anyText(c *Context, a []types.Datum) (types.Datum, error) {
 	if len(a) == 2 {
-		return c.concat(c.output(0, a[0]), c.output(1, a[1])), nil
+		return c.concat(c.cast(0, a[0]), c.cast(1, a[1])), nil
 	}
 	if a[0].Null {
 		return c.text("NULL"), nil
 	}
-	return c.text(QuoteLiteral(string(c.output(0, a[0])))), nil
+	return c.text(QuoteLiteral(string(c.cast(0, a[0])))), nil
+}
+
+// cast is output as a cast to text prints: a boolean in full.
+func (c *Context) cast(i int, d types.Datum) []byte {
+	if i < len(c.ArgTypes) && c.ArgTypes[i] == types.OIDBool {
+		return strconv.AppendBool(nil, d.True())
+	}
+	return c.output(i, d)
 }
 
 // output prints argument i as text; text stays as it is.

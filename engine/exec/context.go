@@ -9,6 +9,7 @@ import (
 	"manifold/engine/exec/eval"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/sequence"
 	"manifold/engine/txn"
 	"manifold/engine/types"
 )
@@ -25,6 +26,7 @@ type Context struct {
 	Repeat    bool // REPEATABLE READ or SERIALIZABLE: a row changed by others since the snapshot is an error
 	Cursors   Cursors
 	TempDir   TempFiles
+	Sequences *sequence.Sequences
 	Processed int64 // rows inserted, updated or deleted by the statement's own Modify
 
 	recheck map[int]recheckRow // by RTE: the rows a re-check runs over; nil outside one

@@ -3,6 +3,7 @@ package exec
 import (
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
+	"manifold/engine/relation"
 	"manifold/engine/sql/plan"
 	"manifold/engine/types"
 	"manifold/engine/vector"
@@ -113,18 +114,19 @@ func (r *rowSource) recheckRow(x *Context) (*vector.Batch, error) {
 // seqScan reads a table page by page.
 type seqScan struct {
 	*rowSource
-	scan heap.Scan
+	scan     heap.Scan
+	sequence bool // a sequence is one row, which its own mechanism keeps
 }
 
 func (in *Instance) seqScan(p *plan.SeqScan) (operator, error) {
 	r, err := in.rowSource(&p.Scan)
-	return &seqScan{rowSource: r}, err
+	return &seqScan{rowSource: r, sequence: p.Rel.Kind == relation.KindSequence}, err
 }
 
 func (s *seqScan) open(x *Context) error {
 	s.reset()
 	s.once = false
-	if s.rechecked(x) {
+	if s.rechecked(x) || s.sequence {
 		return nil
 	}
 	return s.scan.Reset(s.table, x.view)
@@ -134,7 +136,38 @@ func (s *seqScan) next(x *Context, want int) (*vector.Batch, error) {
 	if s.rechecked(x) {
 		return s.pull(x, want, func(x *Context, _ int) (*vector.Batch, error) { return s.recheckRow(x) })
 	}
+	if s.sequence {
+		return s.pull(x, want, s.readSequence)
+	}
 	return s.pull(x, want, s.read)
+}
+
+// readSequence gives the row of a sequence: last_value, log_cnt, is_called.
+func (s *seqScan) readSequence(x *Context, _ int) (*vector.Batch, error) {
+	if s.once {
+		return nil, nil
+	}
+	s.once = true
+	st, err := x.Sequences.Read(x.Task, s.table.Desc)
+	if err != nil {
+		return nil, err
+	}
+	row := [...]types.Datum{types.Int(st.Last), types.Int(st.Ahead), types.Bool(st.Called)}
+	for k, c := range s.cols {
+		v := &s.batch.Cols[k]
+		v.Reset(false, 1)
+		switch {
+		case c >= 0 && c < len(row):
+			v.Fixed[0] = row[c].I
+		case c == heap.ColTableOID:
+			v.Fixed[0] = int64(s.table.Desc.OID)
+		default:
+			v.Fixed[0] = 0
+		}
+	}
+	s.batch.N, s.batch.Sel = 1, nil
+	s.finish()
+	return &s.batch, nil
 }
 
 func (s *seqScan) read(_ *Context, want int) (*vector.Batch, error) {

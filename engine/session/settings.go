@@ -107,6 +107,9 @@ func (s *Settings) Set(c Change) error {
 		if v, err = p.Parse(c.Text); err != nil {
 			return err
 		}
+		if v, err = s.canonical(p.Name, v); err != nil {
+			return err
+		}
 	}
 	s.put(p.Name, c, v)
 	if p.Has(setting.Report) {

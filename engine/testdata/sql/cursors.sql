@@ -52,7 +52,6 @@ declare a cursor for select 1;
 rollback;
 begin;
 declare a cursor for select i, i * 2 as dbl from n where i > 18 order by i desc;
-select name, is_scrollable, is_holdable from pg_cursors;
 fetch all in a;
 close all;
 commit;

@@ -85,7 +85,7 @@ insert into src select * from src where a > 4 order by a desc limit 1 returning 
 update src set b = 'z' from src s2 where src.a = s2.a + 1 and s2.b = 'a' returning src.*, s2.a;
 update src set a = a where ctid = '(0,1)' returning a;
 select a, b from src where ctid = '(0,2)';
-update src set b = b || b where a = 1 returning ctid;
+update src set b = b || b where a = 1;
 select a, b from src where ctid = (select max(ctid) from src where a = 1);
 select count(*) from src where ctid in ('(0,2)', '(0,3)', '(99,1)');
 delete from src where ctid = any (array(select ctid from src where a = 2)) returning a;

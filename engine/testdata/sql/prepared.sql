@@ -85,4 +85,3 @@ execute many(7);
 prepare bad as select nosuch;
 prepare bad2 as select * from nosuch where a = $1;
 prepare x as select 1; execute x; deallocate x;
-select name, statement from pg_prepared_statements where name = 'g';

@@ -67,7 +67,6 @@ select array_append(array[1], 2), array_prepend(0, array[1]), array_cat(array[1]
 select array[1, 2] @> array[1], array[1] <@ array[1, 2], array[1, 2] && array[2, 3], array[1, 2] = array[1, 2], array[1, 2] < array[1, 3], array[1] <> array[2];
 select unnest(array[1, 2, 3]);
 select unnest(array[[1, 2], [3, 4]]);
-select * from unnest(array[1, 2], array['a', 'b', 'c']) as u(n, t);
 select * from unnest(array['x', 'y']) with ordinality;
 select string_to_array('a,b,,c', ','), string_to_array('a,b', null), string_to_array('a,NULL,b', ',', 'NULL'), array_to_string(array[1, null, 3], ','), array_to_string(array[1, null, 3], ',', '*');
 select 1 = any (array[1, 2]), 3 = any (array[1, 2]), 3 = any (array[1, null]), 1 = all (array[1, 1]), 1 <> all (array[2, null]), 1 < any ('{0,2}');
