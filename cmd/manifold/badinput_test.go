@@ -519,7 +519,7 @@ func badExtended(t *testing.T, s *crashServer) {
 		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select $66000::int"}}, "ok 08P01 54000 42P18 42P02"},
 		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select $2000000000::int"}}, "08P01 54000 42P18 42P02"},
 		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select 1", ParameterOIDs: many}, &pgproto3.Describe{ObjectType: 'S'}}, "ok 42P18"},
-		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select $1", ParameterOIDs: []uint32{4_000_000_000}}}, "42704 42P18 XX000"},
+		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select $1", ParameterOIDs: []uint32{4_000_000_000}}}, "ok 42704 42P18 XX000"},
 		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select '\xff'"}}, "22021"},
 		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select 1; select 2"}}, "42601"},
 		{[]pgproto3.FrontendMessage{&pgproto3.Parse{Query: "select $1::text"}, &pgproto3.Bind{Parameters: [][]byte{[]byte("\xff")}}}, "22021"},

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -69,6 +70,9 @@ func serve(args []string, _ io.Writer) error {
 	}
 	defer s.stopLog()
 	tuneCollector(c)
+	// The collector waits until the heap has doubled. This much of it is never touched, so it costs addresses and no memory.
+	ballast := make([]byte, c.Headroom)
+	defer runtime.KeepAlive(ballast)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
 	if err := s.start(c); err != nil {
@@ -213,9 +217,8 @@ func (s *server) startProcesses() {
 	}, s.log).Run})
 }
 
-// tuneCollector obeys [memory].
+// tuneCollector obeys memory.limit.
 func tuneCollector(c *config.Config) {
-	debug.SetGCPercent(c.GCPercent)
 	limit := int64(math.MaxInt64)
 	if c.MemoryLimit > 0 {
 		limit = c.MemoryLimit

@@ -21,6 +21,7 @@ const (
 	slice     = 5 * time.Millisecond  // how long a client keeps its slot over messages that are already there
 	longRun   = 50 * time.Millisecond // a statement that took longer makes its session's next one wait behind others
 	lastWords = 2 * time.Second       // how long the last message to a client may take
+	huge      = 32 << 20              // bytes of a message whose memory goes back to the system once it is done
 )
 
 // errGone ends a client whose connection is of no more use; the client has been told what could be told.
@@ -45,6 +46,7 @@ type Client struct {
 	long     bool         // the last statement ran long
 	extended bool         // the message that runs is of the extended protocol
 	open     bool         // messages of the extended protocol have run since the last Sync
+	bulky    bool         // a huge message was handled since the client last rested
 	skip     bool         // an error of the extended protocol: nothing counts until Sync
 	broken   error        // the connection failed
 	idleEnd  *pgerror.Error
@@ -106,6 +108,7 @@ func (c *Client) loop() {
 			c.readFailed(err)
 			return
 		}
+		c.bulky = c.bulky || len(body) > huge
 		if c.handle(kind, body) != nil {
 			return
 		}
@@ -117,6 +120,9 @@ func (c *Client) rest() error {
 	c.giveBack()
 	if err := c.send(); err != nil {
 		return err
+	}
+	if c.bulky {
+		c.freeBulk()
 	}
 	limit := c.idleLimit()
 	if limit == 0 && c.idleEnd == nil {
@@ -135,6 +141,14 @@ func (c *Client) rest() error {
 		c.sock.Wake(false)
 	}
 	return nil
+}
+
+// freeBulk gives the memory of a huge message back to the system, which the collector alone would do much later.
+func (c *Client) freeBulk() {
+	c.bulky = false
+	c.query, c.parse, c.bind = wire.Query{}, wire.Parse{}, wire.Bind{}
+	c.in.Shrink()
+	debug.FreeOSMemory()
 }
 
 // idleLimit gives the timeout for the state that the client is silent in, and keeps what to say when it passes.

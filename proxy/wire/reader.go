@@ -110,11 +110,11 @@ func (r *Reader) fill(n int) error {
 	if r.w-r.r >= n {
 		return nil
 	}
+	if n <= readChunk {
+		r.Shrink()
+	}
 	if r.r == r.w {
 		r.r, r.w = 0, 0
-		if cap(r.buf) > keepRead && n <= readChunk {
-			r.buf = nil
-		}
 	}
 	for r.w-r.r < n {
 		r.room(n)
@@ -128,6 +128,13 @@ func (r *Reader) fill(n int) error {
 		}
 	}
 	return nil
+}
+
+// Shrink drops a buffer that has grown for a large message, when nothing is left in it.
+func (r *Reader) Shrink() {
+	if r.r == r.w && cap(r.buf) > keepRead {
+		r.buf, r.r, r.w = nil, 0, 0
+	}
 }
 
 // room makes space behind the bytes of the buffer for a message of n bytes: all of it when that is little, otherwise as

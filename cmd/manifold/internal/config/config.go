@@ -35,7 +35,7 @@ type Config struct {
 	QueueLimit   int
 	QueueTimeout time.Duration
 
-	GCPercent   int
+	Headroom    int64 // bytes of garbage between two collections
 	MemoryLimit int64 // bytes of Go heap; 0: none
 
 	Certificate string

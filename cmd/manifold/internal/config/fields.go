@@ -29,7 +29,11 @@ func fields() []field {
 		{"pool.parked_limit", integer(func(c *Config) *int { return &c.ParkedLimit }, 0, 1_000_000)},
 		{"pool.queue_limit", integer(func(c *Config) *int { return &c.QueueLimit }, 0, 1_000_000)},
 		{"pool.queue_timeout", duration(func(c *Config) *time.Duration { return &c.QueueTimeout }, 0)},
-		{"memory.gc_percent", integer(func(c *Config) *int { return &c.GCPercent }, 25, 10_000)},
+		{"memory.headroom", func(c *Config, v any) error {
+			n, err := quantity(v, "kB")
+			c.Headroom = n << 10
+			return err
+		}},
 		{"memory.limit", func(c *Config, v any) error {
 			n, err := quantity(v, "kB")
 			c.MemoryLimit = n << 10
