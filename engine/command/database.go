@@ -184,7 +184,7 @@ func (c *Context) copyDatabase(from, to base.OID) error {
 	for _, f := range files {
 		src := base.RelFile{Space: base.DefaultTablespace, Database: from, Number: f}
 		dst := base.RelFile{Space: base.DefaultTablespace, Database: to, Number: f}
-		for _, fork := range []base.Fork{base.MainFork, base.FSMFork, base.VMFork} {
+		for _, fork := range []base.Fork{base.MainFork, base.VMFork} { // the free space map is made anew by vacuum
 			if err := c.copyFork(src, dst, fork); err != nil {
 				return err
 			}
@@ -300,6 +300,9 @@ func dropDatabase(c *Context, node *pg_query.Node) (string, error) {
 		return "", err
 	}
 	if err := c.Editor.DeleteAll(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, []types.Datum{oidKey(d.OID)}, nil); err != nil {
+		return "", err
+	}
+	if err := c.Host.Checkpoint(c.Task); err != nil { // or redo would make the files anew
 		return "", err
 	}
 	return tag, c.Host.DropDatabase(c.Task, d.OID)

@@ -132,7 +132,7 @@ func (c *Context) tempSchema() (base.OID, error) {
 	}
 	if have != nil {
 		c.Session.Temp.Namespace = have.OID
-		return have.OID, nil
+		return have.OID, c.dropSchemaContents(have.OID) // what a session of the number left when the server crashed
 	}
 	oid, err := c.insertSchema(name, bootstrap.RolePostgres)
 	c.Session.Temp.Namespace = oid
