@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
 	"manifold/engine/base"
@@ -81,13 +83,13 @@ func (c *Context) grantOn(s *pg_query.GrantStmt, g *granted, grantees []string) 
 		}
 		if len(a.Cols) == 0 {
 			if p&^g.all != 0 {
-				return pgerror.Newf(pgerror.InvalidGrantOperation, "invalid privilege type %s for %s", a.PrivName, g.noun)
+				return pgerror.Newf(pgerror.InvalidGrantOperation, "invalid privilege type %s for %s", strings.ToUpper(a.PrivName), g.noun)
 			}
 			whole |= p
 			continue
 		}
 		if g.class != bootstrap.RelClass || p&^sysfuncs.AllColumn != 0 {
-			return pgerror.Newf(pgerror.InvalidGrantOperation, "invalid privilege type %s for column", a.PrivName)
+			return pgerror.Newf(pgerror.InvalidGrantOperation, "invalid privilege type %s for column", strings.ToUpper(a.PrivName))
 		}
 		for _, name := range strs(a.Cols) {
 			columns[name] |= p
