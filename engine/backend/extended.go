@@ -45,8 +45,8 @@ func (b *Backend) prepare(name, text string, paramOIDs []base.OID) (*session.Pre
 	}
 	p := &session.Prepared{Name: name, Text: text, CreatedAt: time.Now(), Asked: paramOIDs}
 	if s.Status != session.Failed {
-		if v, _ := b.find(text, paramOIDs); v != nil {
-			return p, b.adopt(p, v)
+		if v, _ := b.find(text, paramOIDs); v != nil && b.adopt(p, v) == nil {
+			return p, nil // else the long way finds the same error, with its position
 		}
 	}
 	stmts, err := parse.Parse(text)

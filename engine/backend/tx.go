@@ -9,10 +9,10 @@ import (
 	"manifold/engine/session"
 )
 
-// begin makes sure that a transaction runs.
+// begin makes sure that a transaction runs, unless a failed block waits for its end.
 func (b *Backend) begin(now time.Time) {
 	s := b.s
-	if s.Proc.Tx().Running() {
+	if s.Proc.Tx().Running() || s.Status == session.Failed {
 		return
 	}
 	h := s.Hot()

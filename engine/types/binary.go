@@ -273,6 +273,9 @@ func appendBinary(dst []byte, typ base.OID, d Datum, env *Env) ([]byte, error) {
 	if info, ok := Lookup(typ); ok && info.IsArray() {
 		return sendArray(dst, d, env)
 	}
+	if typ >= base.FirstNormalOID && d.B != nil {
+		return sendRecord(dst, d, env) // as in text: the row type of a table
+	}
 	return nil, pgerror.Newf(pgerror.UndefinedFunction, "no binary output function available for type %s", FormatType(typ, -1))
 }
 
