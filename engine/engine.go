@@ -38,7 +38,7 @@ import (
 type Config struct {
 	FS            vfs.FS            // the data directory
 	SharedBuffers int64             // bytes
-	WALBuffers    int               // bytes, a power of two; zero is 16 MiB
+	WALBuffers    int               // bytes, a power of two; zero: a sixteenth of SharedBuffers, from 16 to 64 MiB
 	NoSync        bool              // fsync = off
 	Backends      int               // idle instances kept per plan
 	PlanCache     int64             // bytes; zero is 64 MiB
@@ -76,7 +76,19 @@ func (c *Config) options() recovery.Options {
 	if frames < 128 {
 		frames = 16384
 	}
-	return recovery.Options{WAL: wal.Options{NoSync: c.NoSync, BufferSize: c.WALBuffers}, Buffers: buffer.Options{Frames: frames}}
+	return recovery.Options{WAL: wal.Options{NoSync: c.NoSync, BufferSize: c.walBuffers()}, Buffers: buffer.Options{Frames: frames}}
+}
+
+// walBuffers gives the memory for log not yet written: large enough that a bulk load does not wait for the WAL writer.
+func (c *Config) walBuffers() int {
+	if c.WALBuffers != 0 {
+		return c.WALBuffers
+	}
+	size := 16 << 20
+	for size < 64<<20 && int64(size)*32 <= c.SharedBuffers {
+		size *= 2
+	}
+	return size
 }
 
 // Open starts a cluster: it locks the data directory, recovers, and is then ready for sessions. An empty directory is an

@@ -140,7 +140,7 @@ func (b *Backend) functions(c *builtins.Context) {
 	c.TransactionTime, c.StatementTime, c.Clock = b.s.Tx.Start, b.s.StatementTime, time.Now
 	b.scope = sysfuncs.Scope{Session: b.s, View: &b.view, Names: &b.names, Host: b.svc.Activity, Opened: b.svc.Opened,
 		Sequences: b.svc.Sequences, Task: b.s.Task, Tx: b.s.Proc.Tx(), Wait: b.s.Hot().Wait, Locks: b.svc.Cluster.Locks,
-		TransactionTime: b.s.Tx.Start, FindPath: b.findPath}
+		TransactionTime: b.s.Tx.Start, FindPath: b.findPath, Stats: b.svc.Builder.Stats}
 	c.Session = &b.scope
 }
 
