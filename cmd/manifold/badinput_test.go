@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"golang.org/x/sys/unix"
 )
 
 const badInputConfig = `
@@ -620,10 +621,14 @@ func slowReader(t *testing.T, s *crashServer) {
 
 // halfOpen opens connections that say nothing, or only the beginning of something.
 func halfOpen(t *testing.T, s *crashServer) {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		t.Fatal(err)
+	}
 	var mu sync.Mutex
 	var open []net.Conn
 	var wg sync.WaitGroup
-	for i := range 3000 {
+	for i := range min(3000, int(min(lim.Max, 1<<20))/2) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()

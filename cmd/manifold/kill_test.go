@@ -31,7 +31,7 @@ type crashServer struct {
 func newCrashServer(t *testing.T) *crashServer {
 	t.Helper()
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "manifold")
+	bin := filepath.Join(dir, "server")
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
