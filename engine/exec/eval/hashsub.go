@@ -124,11 +124,17 @@ func (h *hashedSub) load(f *Frame, plan int) error {
 	w := len(h.left)
 	err := f.Env.Subs.Rerun(plan, func(row []types.Datum) bool {
 		for k, c := range h.cols {
-			h.key[k] = row[c].Clone()
+			h.key[k] = row[c]
+		}
+		null := h.anyNull()
+		if null && h.null || !null && h.has() {
+			return true // one row of each key, and one with a null, is enough
 		}
 		at := int32(len(h.rows) / w)
-		h.rows = append(h.rows, h.key...)
-		if h.anyNull() {
+		for _, d := range h.key {
+			h.rows = append(h.rows, d.Clone())
+		}
+		if null {
 			h.null = true
 			return true
 		}
