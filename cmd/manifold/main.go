@@ -29,7 +29,7 @@ func commands() []command {
 	return []command{
 		{"serve", "[--config FILE] [--data DIR] [--listen HOST:PORT]", "run the server (the default)", serve},
 		{"initdb", "[--config FILE] [--data DIR]", "make a new cluster", initdb},
-		{"check", "DIR", "check every page and the log of a cluster that is not running", check},
+		{"check", "DIR", "verify catalogs, tables, indexes, pages and log of a stopped cluster", check},
 		{"waldump", "DIR [LSN]", "print the records of the log", waldump},
 		{"pagedump", "DIR FILE [BLOCK]", "print a page, or all pages, of a file such as base/5/1259", pagedump},
 		{"health", "[--config FILE] [--listen HOST:PORT]", "ask a running server for an answer", health},
