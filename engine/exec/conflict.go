@@ -87,7 +87,7 @@ func (c *conflictOp) look(x *Context) (at base.TID, found, retry bool, err error
 		if err != nil {
 			return at, false, false, err
 		}
-		if !ok || !ix.desc.NullsEqual && ix.keys.hasNull(c.m.values) {
+		if !ok || !ix.desc.NullsEqual && ix.keys.null {
 			continue
 		}
 		if c.scans[i] == nil {

@@ -3,7 +3,6 @@ package exec
 import (
 	"time"
 
-	"manifold/engine/access/heap"
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/exec/eval"
@@ -45,11 +44,6 @@ type Cursors interface {
 type recheckRow struct {
 	tid  base.TID
 	null bool // the null-extended side of an outer join
-}
-
-// Tables opens relations for the operators. Implementations cache by descriptor.
-type Tables interface {
-	Store() *heap.Store
 }
 
 // Instrument is what EXPLAIN ANALYZE learns of one plan node.

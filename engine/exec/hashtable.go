@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 
 	"manifold/engine/base"
@@ -154,6 +153,3 @@ func (t *keyTable) grow() {
 
 // partition gives which of n (a power of two) parts a hash belongs to; other bits than the buckets' decide.
 func partition(h uint64, n int) int { return int(h>>48) & (n - 1) }
-
-// putLen appends a length, for rows on files.
-func putLen(dst []byte, n int) []byte { return binary.LittleEndian.AppendUint32(dst, uint32(n)) }

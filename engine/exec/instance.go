@@ -52,8 +52,6 @@ type Instance struct {
 	run      uint64
 	env      eval.Env
 	ctx      *Context
-	buildErr error
-	limits   int
 }
 
 // NewInstance compiles a plan. With instrument every node is measured.

@@ -25,6 +25,7 @@ type rowKeys struct {
 	fields    []types.Field
 	values    []types.Datum
 	needRow   bool
+	null      bool // a key column of the row that of was last given is null
 }
 
 // rowExpr plans a stored expression over a row: its Vars become columns of the row.
@@ -99,7 +100,7 @@ func (k *rowKeys) of(x *eval.Env, values []types.Datum) (key []byte, ok bool, er
 			}
 		}
 	}
-	k.key = k.key[:0]
+	k.key, k.null = k.key[:0], false
 	next := 0
 	for i := range k.index.Keys {
 		c := &k.index.Keys[i]
@@ -114,6 +115,7 @@ func (k *rowKeys) of(x *eval.Env, values []types.Datum) (key []byte, ok bool, er
 			next++
 			d = v.Get(0)
 		}
+		k.null = k.null || d.Null
 		if k.key, err = types.AppendKey(k.key, c.Type, d, c.Descending, c.NullsFirst); err != nil {
 			return nil, false, err
 		}
@@ -125,25 +127,6 @@ func (k *rowKeys) of(x *eval.Env, values []types.Datum) (key []byte, ok bool, er
 func (k *rowKeys) ofTuple(x *Context, t *heap.Table, row tuple.Tuple) ([]byte, bool, error) {
 	k.values = t.Layout.Deform(k.values[:0], row)
 	return k.of(x.Eval, k.values)
-}
-
-// hasNull tells whether a key column of the row is null, so that a unique index lets it be.
-func (k *rowKeys) hasNull(values []types.Datum) bool {
-	next := 0
-	for i := range k.index.Keys {
-		if a := k.index.Keys[i].Attr; a > 0 {
-			if values[a-1].Null {
-				return true
-			}
-			continue
-		}
-		v, err := k.exprs[next].Eval(&k.frame, nil, 1)
-		next++
-		if err == nil && v.IsNull(0) {
-			return true
-		}
-	}
-	return false
 }
 
 // included gives the payload of the included columns, in the form of a row value.

@@ -253,7 +253,7 @@ func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, 
 		return btree.Conflict{}, err
 	}
 	var unique btree.Prober
-	if ix.desc.Unique && (ix.desc.NullsEqual || !ix.keys.hasNull(values)) {
+	if ix.desc.Unique && (ix.desc.NullsEqual || !ix.keys.null) {
 		unique = &t.prober
 	}
 	payload := ix.keys.included(values)

@@ -37,8 +37,6 @@ type arrayOp struct {
 	argTypes    []base.OID
 	args        []types.Datum
 	elems       []types.Datum
-	seen        *vector.Vector // the constant array that elems was taken from
-	run         uint64
 	out         vector.Vector
 }
 
@@ -53,15 +51,18 @@ func (x *arrayOp) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 	}
 	x.out.Reset(false, n)
 	ctx := f.Env.Ctx
+	var opened vector.Span // the array that elems was taken from: a constant is the same in every lane
 	err = each(sel, n, func(i int) error {
 		if r.IsNull(i) {
 			x.out.Set(i, types.Null)
 			return nil
 		}
-		a := types.OpenArray(r.Get(i))
-		x.elems = a.Elems(x.elems[:0])
+		if s := r.Spans[i]; s != opened || s.Len == 0 {
+			a := types.OpenArray(r.Get(i))
+			x.elems = a.Elems(x.elems[:0])
+			x.argTypes[1], opened = a.Elem, s
+		}
 		ctx.Collation, ctx.ArgTypes, ctx.Result = x.coll, x.argTypes, types.OIDBool
-		x.argTypes[1] = a.Elem
 		d, err := x.one(ctx, l.Get(i))
 		if err != nil {
 			return f.fail(i, err)

@@ -24,7 +24,6 @@ type function struct {
 	values  []types.Datum
 	columns []*vector.Vector
 	out     vector.Vector
-	live    selection
 	once    splat
 	run     uint64
 }

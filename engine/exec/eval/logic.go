@@ -263,7 +263,6 @@ type coalesce struct {
 	out      vector.Vector
 	all      selection
 	open     [2]selection
-	got      selection
 }
 
 func (x *coalesce) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {

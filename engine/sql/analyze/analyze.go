@@ -164,18 +164,17 @@ type clause struct {
 
 // state is the analysis of one query level.
 type state struct {
-	a        *analyzer
-	parent   *state
-	q        *query.Query
-	ns       []*item
-	ctes     []*query.CTE
-	clause   clause
-	refs     int
-	target   *item // the target of INSERT, UPDATE or DELETE
-	multi    int
-	caseArg  *query.CaseArg
-	lateral  bool
-	fromLeft *int
+	a       *analyzer
+	parent  *state
+	q       *query.Query
+	ns      []*item
+	ctes    []*query.CTE
+	clause  clause
+	refs    int
+	target  *item // the target of INSERT, UPDATE or DELETE
+	multi   int
+	caseArg *query.CaseArg
+	lateral bool
 }
 
 func (a *analyzer) newState(parent *state) *state {
