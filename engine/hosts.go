@@ -47,6 +47,9 @@ func (e *Engine) FlushLog() error { return e.cluster.Log.Flush(e.cluster.Log.Ins
 // segmentsAhead is how many log segments are kept ready for use.
 const segmentsAhead = 4
 
+// LogFilling receives when the buffers of the log fill.
+func (e *Engine) LogFilling() <-chan struct{} { return e.cluster.Log.Filling() }
+
 // PrepareLog makes the next segments of the log.
 func (e *Engine) PrepareLog() error { return e.cluster.Log.Preallocate(segmentsAhead) }
 

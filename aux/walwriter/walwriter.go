@@ -13,6 +13,8 @@ type Engine interface {
 	PrepareLog() error
 	// LogWritten gives the end of the log in bytes.
 	LogWritten() int64
+	// LogFilling receives when the buffers of the log fill.
+	LogFilling() <-chan struct{}
 }
 
 // Writer is the loop.
@@ -31,6 +33,7 @@ func (w *Writer) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-w.engine.LogFilling():
 		case <-time.After(max(w.delay(), time.Millisecond)):
 		}
 		if end := w.engine.LogWritten(); end != last {

@@ -149,23 +149,6 @@ func (p *Pool) PinOrZero(task *activity.Task, tag base.PageTag) (Buffer, error) 
 	return p.pinSlow(task, tag, k, k.hash(), readOrZero)
 }
 
-// Extend appends a page to a fork and gives it pinned and exclusively latched. It is all zero, unless somebody who looks
-// for pages by the fork's size used it before the latch was taken: then it is not new any more, and must not be made anew.
-func (p *Pool) Extend(task *activity.Task, f base.RelFile, fork base.Fork) (Buffer, error) {
-	n, err := p.store.Extend(f, fork, 1)
-	if err != nil {
-		return Buffer{}, err
-	}
-	tag := base.PageTag{File: f, Fork: fork, Block: n}
-	k := makeKey(tag)
-	b, err := p.pinSlow(task, tag, k, k.hash(), readPage) // not zeroPage: it may have been used, written and evicted
-	if err != nil {
-		return b, err
-	}
-	b.Lock()
-	return b, nil
-}
-
 // Blocks gives the size of a fork in pages.
 func (p *Pool) Blocks(f base.RelFile, fork base.Fork) (base.BlockNumber, error) {
 	return p.store.Blocks(f, fork)

@@ -42,6 +42,7 @@ type targetIndex struct {
 	keys   *rowKeys
 	tree   *btree.Index
 	writer btree.Writer
+	batch  entryBatch
 }
 
 type targetCheck struct {
@@ -186,25 +187,6 @@ func (t *Target) Insert(x *Context, values []types.Datum) (base.TID, error) {
 	}
 	t.Stats.Insert(1)
 	return tid, t.insertEntries(x, values, tid)
-}
-
-// InsertMany writes checked rows, many to a log record.
-func (t *Target) InsertMany(x *Context, rows [][]types.Datum) error {
-	if cap(t.tids) < len(rows) {
-		t.tids = make([]base.TID, len(rows))
-	}
-	tids := t.tids[:len(rows)]
-	if err := t.writer.MultiInsert(rows, tids); err != nil {
-		return err
-	}
-	t.Stats.Insert(int64(len(rows)))
-	for i, values := range rows {
-		if err := t.insertEntries(x, values, tids[i]); err != nil {
-			t.Failed = i
-			return err
-		}
-	}
-	return nil
 }
 
 func (t *Target) insertEntries(x *Context, values []types.Datum, tid base.TID) error {

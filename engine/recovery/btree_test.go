@@ -116,6 +116,21 @@ func TestTreeAgainstSortedList(t *testing.T) {
 					model = slices.Insert(model, at, e)
 				}
 			},
+			"insert many": func(rt *rapid.T) {
+				var batch []btree.Entry
+				for range rapid.IntRange(1, 200).Draw(rt, "n") {
+					next++
+					e := entry{keyGen.Draw(rt, "key"), base.TID{Block: base.BlockNumber(next * 7919 % 10007), Offset: base.OffsetNumber(next%200 + 1)}}
+					if at, found := slices.BinarySearchFunc(model, e, compareEntries); !found {
+						model = slices.Insert(model, at, e)
+						batch = append(batch, btree.Entry{Key: e.key, TID: e.tid, Payload: fmt.Append(nil, "p", e.tid.Block)})
+					}
+				}
+				slices.SortFunc(batch, func(a, b btree.Entry) int { return compareEntries(entry{a.Key, a.TID}, entry{b.Key, b.TID}) })
+				if n, c, err := w.InsertMany(batch, nil); n != len(batch) || c.Found || err != nil {
+					rt.Fatal(n, c, err)
+				}
+			},
 			"delete": func(rt *rapid.T) {
 				mod := base.BlockNumber(rapid.IntRange(2, 9).Draw(rt, "mod"))
 				dead := func(tid base.TID) bool { return tid.Block%mod == 0 }

@@ -1,10 +1,13 @@
 package recovery
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"manifold/engine/access/btree"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,14 +195,20 @@ func (w *worker) load(r *rand.Rand) error {
 	if err := w.hw.MultiInsert(rows, tids); err != nil {
 		return err
 	}
+	var entries []btree.Entry
 	for i, k := range keys {
-		cf, err := w.index(k, tids[i])
-		if err != nil {
-			return err
-		}
-		if cf.Found {
-			w.t.Fatalf("key %d: conflict %+v", k, cf)
-		}
+		entries = append(entries, btree.Entry{Key: keyOf(k), TID: tids[i], Unique: true})
+	}
+	slices.SortFunc(entries, func(a, b btree.Entry) int { return bytes.Compare(a.Key, b.Key) })
+	v := mvcc.NewView(&mvcc.Snapshot{Own: w.tx.Identity()}, w.c.Txns, w.task)
+	n, cf, err := w.iw.InsertMany(entries, &heap.Prober{Table: w.tab, View: &v})
+	if err != nil {
+		return err
+	}
+	if cf.Found || n != len(entries) {
+		w.t.Fatalf("keys %v: %d inserted, conflict %+v", keys, n, cf)
+	}
+	for i, k := range keys {
 		v := rows[i][1].I
 		w.view[k], w.did[k] = v, &v
 	}

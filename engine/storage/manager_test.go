@@ -36,7 +36,7 @@ func TestSegments(t *testing.T) {
 	}
 	const n = 19
 	for i := base.BlockNumber(0); i < n; i++ {
-		got, err := m.Extend(rel, base.MainFork, 1)
+		got, err := m.Extend(rel, base.MainFork, 1, nil)
 		if err != nil || got != i {
 			t.Fatalf("extended to %d: %v", got, err)
 		}
@@ -64,7 +64,7 @@ func TestSegments(t *testing.T) {
 	if err := m.Read(base.PageTag{File: rel, Block: 6}, buf); pgerror.Code(err) != pgerror.DataCorrupted {
 		t.Fatalf("read beyond the end: %v", err)
 	}
-	if first, err := m.Extend(rel, base.MainFork, 40); err != nil || first != 6 {
+	if first, err := m.Extend(rel, base.MainFork, 40, nil); err != nil || first != 6 {
 		t.Fatalf("bulk: %d, %v", first, err)
 	}
 	if err := m.Read(base.PageTag{File: rel, Block: 40}, buf); err != nil || buf[0] != 0 {
@@ -75,7 +75,7 @@ func TestSegments(t *testing.T) {
 func TestUnlinkWaitsForCheckpoint(t *testing.T) {
 	fs := vfs.NewMem()
 	m := newTest(t, fs)
-	if _, err := m.Extend(rel, base.MainFork, 9); err != nil {
+	if _, err := m.Extend(rel, base.MainFork, 9, nil); err != nil {
 		t.Fatal(err)
 	}
 	m.BeginUnlinks()
@@ -101,7 +101,7 @@ func TestSyncMakesDurable(t *testing.T) {
 	for seed := uint64(0); seed < 20; seed++ {
 		fs := vfs.NewMem()
 		m := newTest(t, fs)
-		if _, err := m.Extend(rel, base.MainFork, 6); err != nil {
+		if _, err := m.Extend(rel, base.MainFork, 6, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := m.Write(base.PageTag{File: rel, Block: 5}, fill(5)); err != nil {
@@ -122,10 +122,10 @@ func TestFullDisk(t *testing.T) {
 	fs := vfs.NewMem()
 	m := newTest(t, fs)
 	fs.Inject(vfs.Fault{Op: vfs.OpWrite, Nth: 1, Err: syscall.ENOSPC})
-	if _, err := m.Extend(rel, base.MainFork, 1); pgerror.Code(err) != pgerror.DiskFull {
+	if _, err := m.Extend(rel, base.MainFork, 1, nil); pgerror.Code(err) != pgerror.DiskFull {
 		t.Fatalf("full disk: %v", err)
 	}
-	if n, err := m.Extend(rel, base.MainFork, 1); err != nil || n != 0 {
+	if n, err := m.Extend(rel, base.MainFork, 1, nil); err != nil || n != 0 {
 		t.Fatalf("after the disk has room again: %d, %v", n, err)
 	}
 }

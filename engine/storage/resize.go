@@ -10,8 +10,9 @@ import (
 	"manifold/engine/vfs"
 )
 
-// Extend appends n zero pages and gives the first of them. Extenders of one fork exclude each other here.
-func (m *Manager) Extend(f base.RelFile, fk base.Fork, n int) (base.BlockNumber, error) {
+// Extend appends n zero pages and gives the first of them. Extenders of one fork exclude each other here. place, when not
+// nil, is called before anybody can learn of the pages by the fork's size; it must not wait.
+func (m *Manager) Extend(f base.RelFile, fk base.Fork, n int, place func(first base.BlockNumber)) (base.BlockNumber, error) {
 	r := m.fork(f, fk)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -23,7 +24,7 @@ func (m *Manager) Extend(f base.RelFile, fk base.Fork, n int) (base.BlockNumber,
 		return 0, pgerror.Newf(pgerror.ProgramLimitExceeded, "cannot extend file \"%s\" beyond %d blocks", r.segment(0),
 			base.InvalidBlock)
 	}
-	return cur, m.extendLocked(r, cur, n)
+	return cur, m.extendLocked(r, cur, n, place)
 }
 
 // ExtendTo makes a fork at least n pages long, creating it when missing: for redo.
@@ -32,7 +33,7 @@ func (m *Manager) ExtendTo(f base.RelFile, fk base.Fork, n base.BlockNumber) err
 	r.mu.Lock()
 	cur, err := m.blocksLocked(r)
 	if err == nil && cur < n && cur > 0 {
-		err = m.extendLocked(r, cur, int(n-cur))
+		err = m.extendLocked(r, cur, int(n-cur), nil)
 	}
 	r.mu.Unlock()
 	if err != nil || cur >= n || cur > 0 {
@@ -45,17 +46,17 @@ func (m *Manager) ExtendTo(f base.RelFile, fk base.Fork, n base.BlockNumber) err
 	defer r.mu.Unlock()
 	r.blocks.Store(unknown)
 	if cur, err = m.blocksLocked(r); err == nil && cur < n {
-		err = m.extendLocked(r, cur, int(n-cur))
+		err = m.extendLocked(r, cur, int(n-cur), nil)
 	}
 	return err
 }
 
-// extendLocked writes zeros, so that a full disk shows now and not when the pages are written. After a failure the
-// part that was written is cut off again, so far as that can be done.
-func (m *Manager) extendLocked(r *fork, from base.BlockNumber, n int) error {
+// extendLocked adds zeros whose space is taken now, so that a full disk shows now and not when the pages are written. After
+// a failure the part that was written is cut off again, so far as that can be done.
+func (m *Manager) extendLocked(r *fork, from base.BlockNumber, n int, place func(base.BlockNumber)) error {
 	for done := 0; done < n; {
 		seg, off := m.locate(from + base.BlockNumber(done))
-		chunk := min(n-done, len(m.zeros)/page.Size, m.o.SegmentBlocks-int(off/page.Size))
+		chunk := min(n-done, m.o.SegmentBlocks-int(off/page.Size))
 		var mode vfs.Mode
 		if off == 0 && seg > 0 {
 			mode = vfs.Create
@@ -64,7 +65,7 @@ func (m *Manager) extendLocked(r *fork, from base.BlockNumber, n int) error {
 		if err != nil {
 			return fileError(err, "open", r.segment(seg))
 		}
-		_, err = h.file.WriteAt(m.zeros[:chunk*page.Size], off)
+		err = m.addZeros(h.file, off, chunk)
 		if err != nil {
 			_ = h.file.Truncate(off) // best effort: the size in memory counts, and redo extends again
 		}
@@ -78,7 +79,30 @@ func (m *Manager) extendLocked(r *fork, from base.BlockNumber, n int) error {
 			m.pend.noteFile(h.name)
 		}
 		done += chunk
-		r.blocks.Store(int64(from) + int64(done))
+	}
+	if place != nil {
+		place(from)
+	}
+	r.blocks.Store(int64(from) + int64(n))
+	return nil
+}
+
+// allocateFrom is the number of pages from which reserving space is cheaper than writing zeros, which then are written
+// once more.
+const allocateFrom = 8
+
+func (m *Manager) addZeros(f vfs.File, off int64, pages int) error {
+	if pages >= allocateFrom {
+		if ok, err := vfs.Allocate(f, off, int64(pages)*page.Size); ok || err != nil {
+			return err
+		}
+	}
+	for pages > 0 {
+		n := min(pages, len(m.zeros)/page.Size)
+		if _, err := f.WriteAt(m.zeros[:n*page.Size], off); err != nil {
+			return err
+		}
+		off, pages = off+int64(n)*page.Size, pages-n
 	}
 	return nil
 }

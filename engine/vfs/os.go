@@ -102,15 +102,17 @@ func (f osFile) Size() (int64, error) {
 	return st.Size(), nil
 }
 
-func (f osFile) Allocate(offset, length int64) error {
+func (f osFile) Allocate(offset, length int64) (bool, error) {
 	for {
 		err := unix.Fallocate(int(f.Fd()), 0, offset, length)
 		switch err {
-		case nil, unix.EOPNOTSUPP:
-			return nil
+		case nil:
+			return true, nil
+		case unix.EOPNOTSUPP:
+			return false, nil
 		case unix.EINTR:
 			continue
 		}
-		return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+		return true, &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
 	}
 }

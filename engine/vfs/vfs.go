@@ -61,15 +61,15 @@ type FS interface {
 // ErrLocked is what Lock fails with when another process holds the lock.
 var ErrLocked = errors.New("file is locked by another process")
 
-// Allocate reserves space for a range of a file so that a later write there does not run out of it, and extends the
-// file. A file system without the means does nothing.
-func Allocate(f File, offset, length int64) error {
+// Allocate extends a file by a range of zeros whose space is reserved, so that a later write there does not run out of
+// it. It gives false, having done nothing, when the file system has not the means.
+func Allocate(f File, offset, length int64) (bool, error) {
 	if a, ok := f.(interface {
-		Allocate(offset, length int64) error
+		Allocate(offset, length int64) (bool, error)
 	}); ok {
 		return a.Allocate(offset, length)
 	}
-	return nil
+	return false, nil
 }
 
 // Exists tells whether a file or directory is there.

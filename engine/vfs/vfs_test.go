@@ -26,7 +26,12 @@ func TestBoth(t *testing.T) {
 			if _, err := x.WriteAt([]byte("hello"), 1000); err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(Allocate(x, 0, 500), x.Truncate(1003), x.Sync()); err != nil {
+			if ok, err := Allocate(x, 1005, 500); err != nil {
+				t.Fatal(err)
+			} else if n, err := x.Size(); err != nil || ok != (n == 1505) {
+				t.Fatal(ok, n, err)
+			}
+			if err := errors.Join(x.Truncate(1003), x.Sync()); err != nil {
 				t.Fatal(err)
 			}
 			if n, err := x.Size(); n != 1003 || err != nil {

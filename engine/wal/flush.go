@@ -20,8 +20,9 @@ type flusher struct {
 	waiters []waiter
 
 	// The leader's own.
-	file vfs.File
-	seg  uint64
+	file     vfs.File
+	seg      uint64
+	unsynced bool // bytes were written to the file since its last fsync
 
 	segMu sync.Mutex // making a segment and recycling one into its place exclude each other; held over their I/O
 
@@ -32,42 +33,60 @@ type flusher struct {
 
 type waiter struct {
 	lsn   base.LSN
+	need  need
 	ch    chan<- struct{}
 	leads bool // may take over as the leader
 }
 
+// need is what a waiter waits for.
+type need uint8
+
+const (
+	durable need = iota
+	inFile       // written, so that the ring has room: not necessarily synced
+)
+
+func (l *Log) reached(n need) base.LSN {
+	if n == inFile {
+		return base.LSN(l.written.Load())
+	}
+	return l.FlushedLSN()
+}
+
 // Flush makes the log durable up to lsn, blocking the calling goroutine (pins and latches may be held).
-func (l *Log) Flush(lsn base.LSN) error { return l.await(nil, lsn) }
+func (l *Log) Flush(lsn base.LSN) error { return l.await(nil, lsn, durable) }
 
 // WaitFlushed is Flush for a statement: it gives up the slot while it waits or flushes. Interrupts do not end it.
-func (l *Log) WaitFlushed(task *activity.Task, lsn base.LSN) error { return l.await(task, lsn) }
+func (l *Log) WaitFlushed(task *activity.Task, lsn base.LSN) error {
+	return l.await(task, lsn, durable)
+}
 
-func (l *Log) await(task *activity.Task, lsn base.LSN) error {
+func (l *Log) await(task *activity.Task, lsn base.LSN, what need) error {
 	f := &l.flush
 	if lsn > l.InsertLSN() {
 		return pgerror.Newf(pgerror.InternalError, "xlog flush request %s is not satisfied --- flushed only to %s", lsn, l.InsertLSN())
 	}
-	for l.FlushedLSN() < lsn {
+	for l.reached(what) < lsn {
 		f.mu.Lock()
 		if err := l.Err(); err != nil {
 			f.mu.Unlock()
 			return err
 		}
-		if l.FlushedLSN() >= lsn {
+		if l.reached(what) >= lsn {
 			f.mu.Unlock()
 			break
 		}
 		if !f.leading {
 			f.leading = true
 			f.mu.Unlock()
-			l.lead(task)
+			l.lead(task, what)
 			continue
 		}
 		ch, _ := f.pool.Get().(chan struct{})
 		if ch == nil {
 			ch = make(chan struct{}, 1)
 		}
-		f.waiters = append(f.waiters, waiter{lsn, ch, true})
+		f.waiters = append(f.waiters, waiter{lsn, what, ch, true})
 		f.mu.Unlock()
 		if task != nil {
 			task.WaitUninterruptible(activity.EventWALSync, ch)
@@ -79,9 +98,9 @@ func (l *Log) await(task *activity.Task, lsn base.LSN) error {
 	return nil
 }
 
-// lead writes and syncs all that has been inserted, then wakes whom that satisfies and hands the lead to one of the
-// others.
-func (l *Log) lead(task *activity.Task) {
+// lead writes all that has been inserted, syncs it unless only room in the ring is needed, then wakes whom that satisfies
+// and hands the lead to one of the others.
+func (l *Log) lead(task *activity.Task, what need) {
 	if task != nil && !l.o.NoSync {
 		task.BeginWait(activity.EventWALSync)
 		defer task.EndWait()
@@ -90,8 +109,11 @@ func (l *Log) lead(task *activity.Task) {
 	if err == nil {
 		target := l.InsertLSN()
 		l.completeTo(target)
-		if err = l.write(target); err == nil {
-			l.flushed.Store(uint64(target))
+		if err = l.write(target); err == nil && what == durable {
+			l.wakeWritten()
+			if err = l.syncFile(); err == nil {
+				l.flushed.Store(uint64(target))
+			}
 		}
 	}
 	f := &l.flush
@@ -101,15 +123,23 @@ func (l *Log) lead(task *activity.Task) {
 	if err != nil && f.err.CompareAndSwap(nil, pgerror.From(err)) {
 		close(f.failed)
 	}
-	l.wakeLocked(err != nil)
+	l.wakeLocked(err != nil, false)
 }
 
-func (l *Log) wakeLocked(all bool) {
+// wakeWritten wakes those who need room in the ring only, while the leader goes on to sync.
+func (l *Log) wakeWritten() {
+	l.flush.mu.Lock()
+	defer l.flush.mu.Unlock()
+	l.wakeLocked(false, true)
+}
+
+// wakeLocked wakes those who have what they need, and one more who takes the lead unless somebody keeps it.
+func (l *Log) wakeLocked(all, kept bool) {
 	f := &l.flush
-	done, handed := l.FlushedLSN(), false
+	handed := kept
 	rest := f.waiters[:0]
 	for _, w := range f.waiters {
-		wake := all || w.lsn <= done
+		wake := all || w.lsn <= l.reached(w.need)
 		if !wake && w.leads && !handed {
 			wake, handed = true, true
 		}
@@ -135,7 +165,7 @@ func (l *Log) Notify(lsn base.LSN, ch chan<- struct{}) bool {
 	if l.FlushedLSN() >= lsn || f.err.Load() != nil {
 		return false
 	}
-	f.waiters = append(f.waiters, waiter{lsn, ch, false})
+	f.waiters = append(f.waiters, waiter{lsn, durable, ch, false})
 	return true
 }
 
@@ -170,10 +200,10 @@ func (l *Log) completeTo(target base.LSN) {
 	}
 }
 
-// write brings the ring's bytes below target into the files and syncs them. Only the leader calls it.
+// write brings the ring's bytes below target into the files; of the last one syncFile makes them durable. Only the leader
+// calls it.
 func (l *Log) write(target base.LSN) error {
 	pos := base.LSN(l.written.Load())
-	dirty := false
 	for pos < target {
 		if err := l.openFor(pos); err != nil {
 			return err
@@ -184,22 +214,23 @@ func (l *Log) write(target base.LSN) error {
 			return pgerror.IO(err, "could not write to log file \"%s\" at offset %d, length %d", l.name(l.flush.seg), l.offset(pos), n)
 		}
 		pos += base.LSN(n)
-		dirty = true
+		l.flush.unsynced = true
+		l.written.Store(uint64(pos))
 		if l.offset(pos) == 0 {
 			if err := l.finishSegment(); err != nil {
 				return err
 			}
-			dirty = false
 		}
-		l.written.Store(uint64(pos))
-	}
-	if dirty {
-		return l.syncFile()
 	}
 	return nil
 }
 
+// syncFile makes what was written to the current segment durable.
 func (l *Log) syncFile() error {
+	if !l.flush.unsynced {
+		return nil
+	}
+	l.flush.unsynced = false
 	if l.o.NoSync {
 		return nil
 	}

@@ -76,7 +76,8 @@ type Log struct {
 	tail     atomic.Uint64
 	complete base.LSN // every insertion below has been copied
 
-	flush flusher
+	flush   flusher
+	filling chan struct{}
 }
 
 // FirstPosition is where the log of a new cluster starts.
@@ -114,6 +115,7 @@ func Open(fs vfs.FS, o Options, at Position) (*Log, error) {
 	}
 	l.bufs.New = func() any { return &imageBuilder{page: make(page.Page, page.Size)} }
 	l.flush.failed = make(chan struct{})
+	l.filling = make(chan struct{}, 1)
 	return l, nil
 }
 
@@ -179,6 +181,12 @@ func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func
 		inOrder(end)
 	}
 	l.mu.Unlock()
+	if uint64(end)-l.written.Load() > uint64(len(l.buf)/4) {
+		select {
+		case l.filling <- struct{}{}:
+		default:
+		}
+	}
 	b.seal(body, l.id, start, prev, l.lag(start))
 	l.copyRecord(b, from, start, end)
 	s.done.Store(k + 1)
@@ -244,8 +252,11 @@ func (l *Log) makeRoom(end base.LSN) error {
 	if uint64(end)-l.written.Load() <= uint64(len(l.buf)) {
 		return nil
 	}
-	return l.Flush(l.InsertLSN())
+	return l.await(nil, end-base.LSN(len(l.buf)), inFile)
 }
+
+// Filling receives when a good part of the ring waits to be written: for the WAL writer.
+func (l *Log) Filling() <-chan struct{} { return l.filling }
 
 // BeginCheckpoint sets the redo pointer to the insert position and runs the callback in the same critical section.
 func (l *Log) BeginCheckpoint(inOrder func(redo base.LSN)) base.LSN {

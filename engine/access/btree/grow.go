@@ -75,8 +75,7 @@ func (w *Writer) split(buf buffer.Buffer, i int, it []byte, child buffer.Buffer)
 	}
 	n.divide(&w.d, i, it, buf.Tag().Block, rb.Tag().Block)
 	wasRoot := n.flags()&flagRoot != 0
-	node{w.d.left}.setFlags(n.flags() | flagIncomplete)
-	node{w.d.left}.Page.SetLSN(n.LSN())
+	w.left = w.d.splitData(w.left[:0], i, it)
 	buf.MarkDirty()
 	rb.MarkDirty()
 	copy(buf.Page(), w.d.left)
@@ -121,7 +120,8 @@ func (w *Writer) logSplit(left, right, next, child buffer.Buffer) error {
 	le.PutUint32(d[:], uint32(right.Tag().Block))
 	b.Data(d[:])
 	bufs := []buffer.Buffer{left, right}
-	b.Block(0, left.Tag(), left.Page(), wal.ForceImage)
+	b.Block(0, left.Tag(), left.Page(), 0)
+	b.BlockData(0, w.left)
 	b.Block(1, right.Tag(), right.Page(), wal.ForceImage)
 	if next.Valid() {
 		b.Block(2, next.Tag(), next.Page(), 0)

@@ -33,6 +33,8 @@ type Writer struct {
 	item  []byte
 	slots []uint16
 	d     divided
+	run   []place
+	left  []byte // how redo makes the left half of a split
 	spare page.Page
 	right bool             // the last entry went to the rightmost leaf
 	last  base.BlockNumber // which was this

@@ -13,10 +13,11 @@ import (
 
 // The records of resource manager Btree; README.md draws their data.
 const (
-	infoInsert uint8 = 1 + iota // slot (2); block 0 the node, its data the item; block 1 a child whose split it completes
-	infoDelete                  // slots (2 each); block 0 the leaf
-	infoSplit                   // right half's block (4); blocks 0 and 1 images; 2 the right neighbour; 3 a child as above
-	infoImages                  // all blocks are images
+	infoInsert     uint8 = 1 + iota // slot (2); block 0 the node, its data the item; block 1 a child whose split it completes
+	infoDelete                      // slots (2 each); block 0 the leaf
+	infoSplit                       // right half's block (4); block 0 the left half, see splitData; 1 an image; 2 the right neighbour; 3 a child as above
+	infoImages                      // all blocks are images
+	infoInsertMany                  // block 0 the leaf, its data slot (2), length (2) and item of each entry
 )
 
 var le = binary.LittleEndian
@@ -54,6 +55,12 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 		})
 	case infoSplit:
 		return redoSplit(c, r)
+	case infoInsertMany:
+		b := r.Block(0)
+		if b == nil {
+			return malformed(r)
+		}
+		return redoBlock(c, r, 0, func(n node) bool { return n.redoRun(b.Data) })
 	}
 	return pgerror.Corrupt("btree record at %s has unknown kind %d", r.Start, r.Info)
 }
@@ -69,6 +76,8 @@ func redoSplit(c *rmgr.RedoContext, r *wal.Record) error {
 		}
 		err := redoBlock(c, r, id, func(n node) bool {
 			switch id {
+			case 0:
+				return n.redoLeft(r.Block(0).Data, right)
 			case 2:
 				n.setLeft(right)
 			case 3:
@@ -117,6 +126,8 @@ func describe(r *wal.Record) string {
 		if len(r.Data) == 4 {
 			return fmt.Sprintf("SPLIT right block %d", le.Uint32(r.Data))
 		}
+	case infoInsertMany:
+		return "INSERT_MANY"
 	case infoImages:
 		return fmt.Sprintf("IMAGES %d blocks", len(r.Blocks))
 	}

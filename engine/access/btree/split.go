@@ -12,6 +12,7 @@ type divided struct {
 	left, right page.Page
 	key         []byte
 	tid         uint64
+	at          int // the first slot of the right half
 }
 
 // divide splits n with the item it put at slot i into left and right, which are scratch pages. It decides, the caller
@@ -39,27 +40,79 @@ func (n node) divide(d *divided, i int, it []byte, self, rightBlock base.BlockNu
 		}
 	}
 	d.key = append(d.key[:0], key...)
-	d.tid = tid
-	l, r := node{d.left}, node{d.right}
+	d.tid, d.at = tid, at
+	r := node{d.right}
 	r.init(level, n.flags()&flagIncomplete, self, n.right())
 	if hk, ht, ok := n.high(); ok {
 		r.setHigh(hk, ht)
 	}
-	l.init(level, flagIncomplete, n.left(), rightBlock)
-	l.setHigh(d.key, d.tid)
-	for k := range cnt {
-		item, to := get(k), l
-		if k >= at {
-			to = r
-		}
+	n.keepLeft(node{d.left}, at, i, it, d.key, d.tid, rightBlock)
+	for k := at; k < cnt; k++ {
+		item := get(k)
 		if k == at && level > 0 { // the first child of an inner node has no lower bound of its own
 			item = appendInner(nil, nil, 0, base.BlockNumber(leUint32(item[itemHead:])))
 		}
-		to.insertAt(to.count(), item)
+		r.insertAt(r.count(), item)
 		if k != i && n.dead(oldSlot(k, i)) {
-			to.kill(to.count() - 1)
+			r.kill(r.count() - 1)
 		}
 	}
+}
+
+// keepLeft makes l the left half of n split before slot at, counted with the new item it at slot i (which the right half
+// gets when i is not below at).
+func (n node) keepLeft(l node, at, i int, it, key []byte, tid uint64, right base.BlockNumber) bool {
+	l.init(n.level(), n.flags()|flagIncomplete, n.left(), right)
+	l.Page.SetLSN(n.LSN())
+	ok := l.setHigh(key, tid)
+	for k := range at {
+		item := it
+		if k != i {
+			item = n.item(oldSlot(k, i))
+		}
+		ok = l.insertAt(k, item) && ok
+		if k != i && n.dead(oldSlot(k, i)) {
+			l.kill(k)
+		}
+	}
+	return ok
+}
+
+// splitData is what redo needs to make the left half: first slot of the right half (2), slot of the new item (2), length
+// of the separator's key (2), its address (8), the key, and the new item when it is on the left.
+func (d *divided) splitData(dst []byte, i int, it []byte) []byte {
+	dst = le.AppendUint16(dst, uint16(d.at))
+	dst = le.AppendUint16(dst, uint16(i))
+	dst = le.AppendUint16(dst, uint16(len(d.key)))
+	dst = le.AppendUint64(dst, d.tid)
+	dst = append(dst, d.key...)
+	if i < d.at {
+		dst = append(dst, it...)
+	}
+	return dst
+}
+
+// redoLeft makes the left half of a split from its splitData.
+func (n node) redoLeft(data []byte, right base.BlockNumber) bool {
+	const head = 14
+	if len(data) < head {
+		return false
+	}
+	at, i, size := int(le.Uint16(data)), int(le.Uint16(data[2:])), int(le.Uint16(data[4:]))
+	tid := le.Uint64(data[6:])
+	if data = data[head:]; len(data) < size || at < 1 || at > n.count() || i > n.count() {
+		return false
+	}
+	key, it := data[:size], data[size:]
+	if i < at && len(it) < n.headSize() {
+		return false
+	}
+	l := node{make(page.Page, page.Size)}
+	if !n.keepLeft(l, at, i, it, key, tid, right) {
+		return false
+	}
+	copy(n.Page, l.Page)
+	return true
 }
 
 func oldSlot(k, i int) int {

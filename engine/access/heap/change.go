@@ -161,7 +161,7 @@ func (w *Writer) updateLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, x
 	free := p.HeapFreeSpace(MaxLines)
 	buf.Unlock() // the pin stays
 	w.t.recordFree(w.task, tid.Block, free)
-	other, _, err := w.pageFor(len(w.form), 0)
+	other, _, err := w.pageFor(len(w.form), 0, 0)
 	if err != nil {
 		buf.Release()
 		return Result{}, false, err

@@ -9,8 +9,9 @@ import (
 
 // pageFor gives a page with room for a row, pinned and exclusively latched; reserve bytes are left free on pages that
 // have rows. fresh tells that the page is new to the log. It looks at the writer's last page, the table's last page, the
-// free space map, and then extends the heap.
-func (w *Writer) pageFor(size, reserve int) (buf buffer.Buffer, fresh bool, err error) {
+// free space map, and then extends the heap; more is how many bytes are to be written in all, so that the pages for them
+// are added at once.
+func (w *Writer) pageFor(size, reserve, more int) (buf buffer.Buffer, fresh bool, err error) {
 	t := w.t
 	tried := base.InvalidBlock
 	if w.target == base.InvalidBlock {
@@ -32,15 +33,20 @@ func (w *Writer) pageFor(size, reserve int) (buf buffer.Buffer, fresh bool, err 
 		if err != nil || ok {
 			return buf, fresh, err
 		}
-		if w.target, err = t.findFree(w.task, size+reserve); err != nil {
+		if w.next < w.end {
+			w.target, w.next = w.next, w.next+1
+		} else if w.target, err = t.findFree(w.task, size+reserve); err != nil {
 			return buf, false, err
 		}
 	}
 	for {
-		buf, err = t.s.pool.Extend(w.task, t.file, base.MainFork)
+		var n int
+		buf, n, err = t.s.pool.ExtendMany(w.task, t.file, base.MainFork, more/(page.Size-page.HeaderSize-reserve))
 		if err != nil {
 			return buf, false, err
 		}
+		w.next = buf.Tag().Block + 1
+		w.end = w.next + base.BlockNumber(n-1)
 		p := buf.Page()
 		w.setTarget(buf.Tag().Block)
 		if p.IsNew() {

@@ -22,6 +22,8 @@ type Writer struct {
 	wait txn.Wait
 
 	target base.BlockNumber
+	next   base.BlockNumber // pages that this writer added and has not used yet, up to end
+	end    base.BlockNumber
 	form   []byte // the row being written
 	ends   []int  // of the rows of a MultiInsert in form
 	scan   pruner
@@ -39,7 +41,7 @@ func (t *Table) NewWriter(task *activity.Task, tx *txn.Tx, wait txn.Wait) *Write
 // Reset turns the writer to another table or transaction, keeping its memory.
 func (w *Writer) Reset(t *Table, task *activity.Task, tx *txn.Tx, wait txn.Wait) {
 	if w.t != t {
-		w.target = base.InvalidBlock
+		w.target, w.next, w.end = base.InvalidBlock, 0, 0
 	}
 	w.t, w.task, w.tx, w.wait = t, task, tx, wait
 }
@@ -55,7 +57,7 @@ func (w *Writer) Insert(values []types.Datum) (base.TID, error) {
 		return base.TID{}, err
 	}
 	w.stampNew(tuple.Tuple(w.form), xid, 0)
-	buf, fresh, err := w.pageFor(len(w.form), w.t.reserve)
+	buf, fresh, err := w.pageFor(len(w.form), w.t.reserve, 0)
 	if err != nil {
 		return base.TID{}, err
 	}
@@ -112,7 +114,7 @@ func (w *Writer) MultiInsert(rows [][]types.Datum, tids []base.TID) error {
 // insertSome puts as many of the formed rows from the first-th on as fit on one page.
 func (w *Writer) insertSome(xid base.XID, first int, tids []base.TID) (int, error) {
 	row := func(i int) []byte { return w.form[w.ends[2*i]:w.ends[2*i+1]] }
-	buf, fresh, err := w.pageFor(len(row(first)), w.t.reserve)
+	buf, fresh, err := w.pageFor(len(row(first)), w.t.reserve, len(w.form)-w.ends[2*first])
 	if err != nil {
 		return 0, err
 	}
