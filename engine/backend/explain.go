@@ -198,7 +198,7 @@ func (b *Backend) measure(v *plancache.Variant, params []types.Datum, m *explain
 		m.Nodes[id] = &explain.NodeStats{
 			Startup: milliseconds(i.Startup), Total: milliseconds(i.Total), Rows: i.Rows, Loops: i.Loops, Removed: i.Filtered,
 			Hit: i.Hit, Read: i.Read, Dirtied: i.Dirtied, Written: i.Written, Method: i.SortMethod, SpaceKB: max(i.SortSpace, i.HashMemory),
-			Disk: i.SortDisk, Batches: int64(i.HashBatches), Buckets: int64(i.HashBuckets),
+			Disk: i.SortDisk, Batches: int64(i.HashBatches), Buckets: int64(i.HashBuckets), HeapFetches: i.HeapFetches,
 		}
 	}
 	return nil

@@ -60,6 +60,7 @@ type Instrument struct {
 	HashBatches                 int
 	HashBuckets                 int
 	HashMemory                  int64
+	HeapFetches                 int64 // of an index-only scan
 }
 
 func errSerialize(what string) error {

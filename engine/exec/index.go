@@ -29,6 +29,7 @@ type indexScan struct {
 	at       [vector.BatchSize]base.TID
 	sel2     [vector.BatchSize]int32
 	miss     []byte
+	only     *indexOnly // nil unless rows may be read from the index alone
 }
 
 func (in *Instance) indexScan(p *plan.IndexScan) (operator, error) {
@@ -42,6 +43,9 @@ func (in *Instance) indexScan(p *plan.IndexScan) (operator, error) {
 	}
 	if s.recheck, err = in.c.All(p.Recheck); err != nil {
 		return nil, err
+	}
+	if p.Only {
+		s.only = newIndexOnly(s.table, p.Index, r.cols)
 	}
 	s.rowKey, err = in.rowKeys(p.Rel, p.Index)
 	return s, err
@@ -107,7 +111,7 @@ func (s *indexScan) read(x *Context, want int) (*vector.Batch, error) {
 			}
 		}
 		chunk := s.tids[s.done:min(len(s.tids), s.done+want)]
-		n, err := s.table.FetchBatch(&x.view, chunk, &s.batch, s.cols, s.from[:], s.at[:])
+		n, err := s.fetch(x, chunk)
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +131,16 @@ func (s *indexScan) read(x *Context, want int) (*vector.Batch, error) {
 			return b, err
 		}
 	}
+}
+
+// fetch reads the rows of a chunk of the entries at hand into the batch.
+func (s *indexScan) fetch(x *Context, chunk []base.TID) (int, error) {
+	if s.only != nil {
+		if n, ok, err := s.only.fetch(s, x, chunk); ok || err != nil {
+			return n, err
+		}
+	}
+	return s.table.FetchBatch(&x.view, chunk, &s.batch, s.cols, s.from[:], s.at[:])
 }
 
 // killDead tells the index of entries whose rows nobody can see any more.
@@ -164,10 +178,10 @@ func (s *indexScan) advance(x *Context) (bool, error) {
 				s.scan = s.index.NewScan(x.Task)
 			}
 			s.scan.SetTask(x.Task)
-			s.scan.Reset(r, s.backward, false)
+			s.scan.Reset(r, s.backward, s.only != nil)
 			s.active = true
 		}
-		tids, err := s.scan.Next()
+		tids, err := s.nextEntries(x)
 		if err != nil {
 			return false, err
 		}

@@ -36,35 +36,36 @@ func AppendRecord(dst []byte, fields []Field) []byte {
 }
 
 // OpenRecord takes a row value apart; the bytes alias d's.
-func OpenRecord(d Datum) []Field {
+func OpenRecord(d Datum) []Field { return AppendFields(nil, d) }
+
+// AppendFields is OpenRecord over memory of the caller's.
+func AppendFields(fields []Field, d Datum) []Field {
 	if len(d.B) < 4 {
-		return nil
+		return fields
 	}
 	n := int(binary.LittleEndian.Uint32(d.B))
 	b := d.B[4:]
 	if n > len(b)/12 {
-		return nil
+		return fields
 	}
-	fields := make([]Field, n)
-	for i := range fields {
+	for range n {
 		if len(b) < 12 {
-			return fields[:i]
+			break
 		}
-		f := &fields[i]
-		f.Type, f.Typmod = base.OID(binary.LittleEndian.Uint32(b)), int32(binary.LittleEndian.Uint32(b[4:]))
+		f := Field{Type: base.OID(binary.LittleEndian.Uint32(b)), Typmod: int32(binary.LittleEndian.Uint32(b[4:]))}
 		size := int32(binary.LittleEndian.Uint32(b[8:]))
 		b = b[12:]
 		switch {
 		case size < 0:
-			f.Value = Null
-			continue
+			size, f.Value = 0, Null
 		case int(size) > len(b):
-			return fields[:i]
+			return fields
 		case Len(f.Type) > 0 && size == 8:
 			f.Value = Datum{I: int64(binary.LittleEndian.Uint64(b))}
 		default:
 			f.Value = Datum{B: b[:size:size]}
 		}
+		fields = append(fields, f)
 		b = b[size:]
 	}
 	return fields

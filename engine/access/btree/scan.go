@@ -31,6 +31,9 @@ type Scan struct {
 	next    base.BlockNumber // the leaf to read
 	from    base.BlockNumber // backward: the leaf read before, which must be right of next
 
+	vm      VisibilityMap
+	visible []bool // of tids, with a map
+
 	tids  []base.TID
 	slots []uint16
 	data  []byte   // keys and payloads
@@ -39,6 +42,13 @@ type Scan struct {
 	lsn   base.LSN
 	kills []uint16 // slots of page
 	hint  buffer.Hint
+}
+
+// VisibilityMap tells, without waiting, whether all rows on a page of the table are known to be visible to everybody. A scan
+// asks it with the leaf latched: vacuum must remove an entry before it gives its row's place away, so what the map says
+// while the entry stands holds for the entry's row.
+type VisibilityMap interface {
+	Visible(b base.BlockNumber) bool
 }
 
 // NewScan makes a scan; Reset says what it reads.
@@ -51,6 +61,12 @@ func (s *Scan) Reset(r Range, backward, keys bool) {
 	s.started, s.done = false, false
 	s.kills = s.kills[:0]
 }
+
+// UseMap makes the scan ask m about each entry that it reads from now on; Visible gives the answers.
+func (s *Scan) UseMap(m VisibilityMap) { s.vm = m }
+
+// Visible tells of entry i of the last Next whether everybody sees its row, as the map said.
+func (s *Scan) Visible(i int) bool { return s.visible[i] }
 
 // Next reads on and gives the addresses of the next entries in order, at least one; none at the end. They and what
 // Key and Payload give live until the next call. Entries killed before are left out.
@@ -78,6 +94,7 @@ func (s *Scan) Next() ([]base.TID, error) {
 
 func (s *Scan) clear() {
 	s.tids, s.slots, s.data, s.ends = s.tids[:0], s.slots[:0], s.data[:0], s.ends[:0]
+	s.visible = s.visible[:0]
 }
 
 // Key and Payload give the bytes of entry i of the last Next.
@@ -195,8 +212,12 @@ func (s *Scan) keep(n node, i int) {
 	if n.dead(i) {
 		return
 	}
-	s.tids = append(s.tids, base.UnpackTID(n.tid(i)))
+	tid := base.UnpackTID(n.tid(i))
+	s.tids = append(s.tids, tid)
 	s.slots = append(s.slots, uint16(i))
+	if s.vm != nil {
+		s.visible = append(s.visible, s.vm.Visible(tid.Block))
+	}
 	if s.keepKeys {
 		s.data = append(s.data, n.key(i)...)
 		s.ends = append(s.ends, uint32(len(s.data)))

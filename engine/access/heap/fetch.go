@@ -202,8 +202,8 @@ func (t *Table) resetColumns(b *vector.Batch, cols []int, n int) {
 	}
 }
 
-// trimColumns cuts the columns to the n rows that were written.
-func trimColumns(b *vector.Batch, cols []int, n int) {
+// TrimColumns cuts the columns of a batch to the n rows that were written.
+func TrimColumns(b *vector.Batch, cols []int, n int) {
 	b.N = n
 	for k := range cols {
 		v := &b.Cols[k]
@@ -265,7 +265,7 @@ func (t *Table) fetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 			return 0, err
 		}
 	}
-	trimColumns(b, cols, n)
+	TrimColumns(b, cols, n)
 	return n, nil
 }
 

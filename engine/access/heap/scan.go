@@ -70,7 +70,7 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 		}
 		n += k
 	}
-	trimColumns(b, cols, n)
+	TrimColumns(b, cols, n)
 	return n, nil
 }
 

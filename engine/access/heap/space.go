@@ -285,3 +285,43 @@ func (c *VMCache) Release() {
 		c.buf = buffer.Buffer{}
 	}
 }
+
+// MapReader asks the visibility map for an index-only scan, which must not wait while it asks: one page of the map is pinned
+// before, and of heap pages beyond it nothing is known.
+type MapReader struct {
+	table *Table
+	cache VMCache
+	want  base.BlockNumber // the page of the map that the next Prepare pins
+	last  base.BlockNumber
+	all   bool // what the map said of page last since Prepare
+}
+
+// NewMapReader makes a reader of the table's map.
+func (t *Table) NewMapReader() *MapReader { return &MapReader{table: t, last: base.InvalidBlock} }
+
+// Prepare pins a page of the map: that which was missed last. Release follows before the task waits.
+func (r *MapReader) Prepare(task *activity.Task) error {
+	r.last = base.InvalidBlock
+	_, err := r.table.AllVisible(task, r.want*vmBits, &r.cache)
+	return err
+}
+
+// Release unpins it.
+func (r *MapReader) Release() { r.cache.Release() }
+
+// Visible tells whether all rows of a heap page are known to be visible to everybody.
+func (r *MapReader) Visible(b base.BlockNumber) bool {
+	if b == r.last {
+		return r.all
+	}
+	mb, at, bit := vmPlace(b)
+	if !r.cache.buf.Valid() || r.cache.block != mb {
+		r.want = mb
+		return false
+	}
+	r.cache.buf.RLock()
+	p := r.cache.buf.Page()
+	r.last, r.all = b, p.Kind() == page.KindVM && p[at]&bit != 0
+	r.cache.buf.RUnlock()
+	return r.all
+}
