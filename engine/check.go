@@ -87,7 +87,7 @@ func (e *Engine) relations(v *catalog.View, shared bool, report func(error)) ([]
 	var oids []base.OID
 	err := v.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, row catalog.Row) error {
 		k := row.Byte(bootstrap.ColClassRelkind)
-		if k == relation.KindTable && row.Byte(bootstrap.ColClassRelpersistence) != relation.Temporary &&
+		if (k == relation.KindTable || k == relation.KindToast) && row.Byte(bootstrap.ColClassRelpersistence) != relation.Temporary &&
 			(shared || !row.Bool(bootstrap.ColClassRelisshared)) {
 			oids = append(oids, row.OID(bootstrap.ColClassOid))
 		}
@@ -130,6 +130,10 @@ func (e *Engine) checkTable(x *exec.Context, d *relation.Desc, report func(error
 		}) {
 			report(fmt.Errorf("index \"%s\": %w", ix.Name, err))
 		}
+	}
+	view := mvcc.NewView(x.Snapshot, x.Tx.Manager(), x.Task)
+	if err := t.CheckWide(view, func(err error) { report(fmt.Errorf("table \"%s.%s\": %w", d.Schema, d.Name, err)) }); err != nil {
+		return err
 	}
 	return e.svc.Builder.VerifyIndexes(x, d, report)
 }

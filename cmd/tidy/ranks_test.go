@@ -34,7 +34,7 @@ func ranks() map[string]int {
 		{4, "engine/buffer engine/lock engine/tuple"},
 		{3, "engine/wal engine/storage engine/control engine/relation engine/builtins"},
 		{2, "engine/page engine/vector engine/stats engine/tempfile"},
-		{1, "engine/types engine/vfs engine/lockrank engine/setting engine/memory engine/activity"},
+		{1, "engine/types engine/vfs engine/compression engine/lockrank engine/setting engine/memory engine/activity"},
 		{0, "engine/base engine/invariant engine/pgerror"},
 	}
 	out := map[string]int{}

@@ -12,6 +12,7 @@ func implementations() registry {
 	r := registry{}
 	registerCompare(r)
 	registerInts(r)
+	registerStored(r)
 	registerFloats(r)
 	registerNumeric(r)
 	registerBools(r)

@@ -5,6 +5,7 @@ import (
 
 	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
+	"manifold/engine/access/toast"
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/mvcc"
@@ -41,6 +42,7 @@ func (o *Opened) Table(d *relation.Desc) *heap.Table {
 		return t
 	}
 	t = o.Store.Open(d)
+	o.keepWide(t)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if have := o.tables[d]; have != nil {
@@ -51,6 +53,18 @@ func (o *Opened) Table(d *relation.Desc) *heap.Table {
 	}
 	o.tables[d] = t
 	return t
+}
+
+// keepWide joins a table with its TOAST relation. A catalog has none: its wide values are only compressed.
+func (o *Opened) keepWide(t *heap.Table) {
+	d := t.Desc
+	switch {
+	case d.ToastRel != nil && len(d.ToastRel.Indexes) > 0:
+		ix := d.ToastRel.Indexes[0]
+		t.SetToaster(toast.Open(d, t.Layout, o.Table(d.ToastRel), ix, o.Tree(ix, d.Logged())))
+	case d.System:
+		t.SetToaster(toast.Open(d, t.Layout, nil, nil, nil))
+	}
 }
 
 // Tree gives the open B-tree of an index.
@@ -112,7 +126,9 @@ func (s *HeapSource) Scan(table *relation.Desc, index *relation.Index, keys []ty
 			if got.Row == nil {
 				continue
 			}
-			row = t.Layout.Deform(row[:0], got.Row)
+			if row, err = t.Deform(s.Task, row[:0], got.Row); err != nil {
+				return err
+			}
 			if err := f(got.TID, row); err != nil {
 				return err
 			}

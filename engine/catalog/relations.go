@@ -85,6 +85,11 @@ func (v *View) buildRelation(oid base.OID) (*relation.Desc, error) {
 	if d.Kind == relation.KindIndex {
 		return d, v.addOwnIndex(d)
 	}
+	if d.Toast != 0 && d.Kind == relation.KindTable {
+		if err := v.addToast(d); err != nil {
+			return nil, err
+		}
+	}
 	if row.Bool(bootstrap.ColClassRelhasindex) {
 		if err := v.addIndexes(d); err != nil {
 			return nil, err
@@ -96,9 +101,19 @@ func (v *View) buildRelation(oid base.OID) (*relation.Desc, error) {
 	return d, nil
 }
 
+// addToast builds the descriptor of the TOAST relation of a table.
+func (v *View) addToast(d *relation.Desc) error {
+	x, err := v.buildRelation(d.Toast)
+	if err != nil || x == nil {
+		return err
+	}
+	d.ToastRel = x
+	return nil
+}
+
 // sessionOf gives the number of the session whose temporary schema has a name.
 func sessionOf(schema string) uint32 {
-	n, err := strconv.ParseUint(strings.TrimPrefix(schema, "pg_temp_"), 10, 32)
+	n, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimPrefix(schema, "pg_toast_temp_"), "pg_temp_"), 10, 32)
 	if err != nil {
 		return 0
 	}
@@ -124,6 +139,8 @@ func (v *View) descFromClass(r Row) *relation.Desc {
 	for _, o := range r.Texts(bootstrap.ColClassReloptions) {
 		if s, ok := strings.CutPrefix(o, "fillfactor="); ok {
 			d.Fillfactor, _ = strconv.Atoi(s) // ALTER TABLE checked it
+		} else if s, ok := strings.CutPrefix(o, "toast_tuple_target="); ok {
+			d.ToastTarget, _ = strconv.Atoi(s)
 		}
 	}
 	return d
@@ -171,7 +188,8 @@ func columnFromRow(r Row) relation.Column {
 		NotNull: r.Bool(bootstrap.ColAttributeAttnotnull), Dropped: r.Bool(bootstrap.ColAttributeAttisdropped),
 		HasDefault: r.Bool(bootstrap.ColAttributeAtthasdef), Identity: r.Byte(bootstrap.ColAttributeAttidentity),
 		Generated: r.Byte(bootstrap.ColAttributeAttgenerated), Storage: r.Byte(bootstrap.ColAttributeAttstorage),
-		Len: -1,
+		Compression: r.Byte(bootstrap.ColAttributeAttcompression),
+		Len:         -1,
 	}
 	if n := int16(r.Int(bootstrap.ColAttributeAttlen)); r.Bool(bootstrap.ColAttributeAttbyval) && n > 0 {
 		c.Len = n

@@ -77,12 +77,9 @@ func (a *alteration) columnCommand(d *relation.Desc, cmd *pg_query.AlterTableCmd
 		n := cmd.Def.GetInteger().GetIval()
 		return c.editAttribute(d.OID, attr, func(r catalog.Row) { r.SetInt(bootstrap.ColAttributeAttstattarget, int64(n)) })
 	case pg_query.AlterTableType_AT_SetStorage:
-		word := strings.ToLower(cmd.Def.GetString_().GetSval())
-		code, ok := map[string]byte{"plain": 'p', "external": 'e', "extended": 'x', "main": 'm'}[word]
-		if !ok {
-			return pgerror.Newf(pgerror.InvalidParameterValue, "invalid storage type \"%s\"", word)
-		}
-		return c.editAttribute(d.OID, attr, func(r catalog.Row) { r.SetByte(bootstrap.ColAttributeAttstorage, code) })
+		return c.setStorage(d, attr, cmd.Def.GetString_().GetSval())
+	case pg_query.AlterTableType_AT_SetCompression:
+		return c.setCompression(d, attr, cmd.Def.GetString_().GetSval())
 	}
 	return pgerror.Unsupported("ALTER TABLE sub-command %s", strings.TrimPrefix(cmd.Subtype.String(), "AT_"))
 }

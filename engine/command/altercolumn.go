@@ -461,6 +461,12 @@ func (a *alteration) rewrite() error {
 	if err := c.makeHeap(d); err != nil {
 		return err
 	}
+	if err := c.newToastFile(d); err != nil {
+		return err
+	}
+	if d, err = c.relation(a.oid); err != nil {
+		return err
+	}
 	if err := c.copyRows(scan, old, d, attrs, programs); err != nil {
 		return err
 	}

@@ -167,6 +167,9 @@ func (a *alteration) finish() error { return a.flush() }
 // flush rewrites the table when values changed, tests the constraints that wait for that and builds the keys of new columns.
 func (a *alteration) flush() error {
 	c := a.c
+	if err := c.giveToast(a.oid); err != nil {
+		return err
+	}
 	if a.old != nil {
 		if err := a.rewrite(); err != nil {
 			return err

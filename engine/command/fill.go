@@ -395,7 +395,10 @@ func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, 
 	if err != nil || got.Row == nil {
 		return e
 	}
-	values := t.Layout.Deform(make([]types.Datum, 0, len(d.Columns)), got.Row)
+	values, err := t.Deform(c.Task, make([]types.Datum, 0, len(d.Columns)), got.Row)
+	if err != nil {
+		return e
+	}
 	for i := range values {
 		s.batch.Cols[i].Reset(!d.Columns[i].Fixed(), 1)
 		s.batch.Cols[i].Set(0, values[i])

@@ -141,7 +141,7 @@ func (c *Context) createIndex(d *relation.Desc, s *indexSpec) (base.OID, error) 
 	if err != nil {
 		return 0, err
 	}
-	if s.primary {
+	if s.primary && d.Kind == relation.KindTable {
 		if err := c.primaryKey(d, r.keys[:len(s.columns)]); err != nil {
 			return 0, err
 		}

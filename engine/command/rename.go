@@ -284,6 +284,11 @@ func (c *Context) giveRelation(oid, to base.OID) error {
 			return err
 		}
 	}
+	if d.Toast != 0 {
+		if err := c.giveRelation(d.Toast, to); err != nil {
+			return err
+		}
+	}
 	seqs, err := c.ownedSequences(oid)
 	if err != nil {
 		return err

@@ -139,6 +139,22 @@ func (c *Context) tempSchema() (base.OID, error) {
 	return oid, err
 }
 
+// tempToastSchema gives the schema of the TOAST relations of the session's temporary tables, which it makes at need. What is
+// in it goes with the tables.
+func (c *Context) tempToastSchema() (base.OID, error) {
+	name := "pg_toast_temp_" + strconv.FormatUint(uint64(c.Session.ID), 10)
+	have, err := c.View.NamespaceByName(name)
+	if err != nil {
+		return 0, err
+	}
+	if have == nil {
+		c.Session.Temp.Toast, err = c.insertSchema(name, bootstrap.RolePostgres)
+		return c.Session.Temp.Toast, err
+	}
+	c.Session.Temp.Toast = have.OID
+	return have.OID, nil
+}
+
 // DropTemp drops everything in the session's temporary schema; the schema itself stays for the next session of the
 // number. It runs in a transaction of its own when the session ends, and for DISCARD TEMP.
 func DropTemp(c *Context) error {

@@ -207,10 +207,8 @@ func (c *Context) columnType(n *pg_query.ColumnDef) (*newColumn, error) {
 				n.CollClause.Location)
 		}
 	}
-	if n.Compression != "" && n.Compression != "default" {
-		return nil, pgerror.Unsupported("COMPRESSION")
-	}
-	return col, nil
+	col.compress, err = c.compressionOf(col.typ, n.Compression)
+	return col, err
 }
 
 // constraint reads a constraint of a column, or of the table when col is nil.

@@ -57,6 +57,9 @@ func (c *Context) emptyTable(oid base.OID) error {
 	if err := c.makeHeap(d); err != nil {
 		return err
 	}
+	if err := c.newToastFile(d); err != nil {
+		return err
+	}
 	for _, ix := range d.Indexes {
 		if _, err := c.newFile(ix.OID); err != nil {
 			return err

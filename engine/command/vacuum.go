@@ -22,6 +22,7 @@ type vacuumOptions struct {
 	verbose    bool
 	skipLocked bool
 	noTruncate bool
+	noToast    bool
 }
 
 // VacuumTarget is one table to be vacuumed or analysed; Columns narrows ANALYZE.
@@ -77,7 +78,9 @@ func (o *vacuumOptions) read(list []*pg_query.Node) error {
 			o.skipLocked = v
 		case "truncate":
 			o.noTruncate = !v
-		case "freeze", "disable_page_skipping", "process_toast", "process_main": // transaction ids never wrap; no side tables
+		case "process_toast":
+			o.noToast = !v
+		case "freeze", "disable_page_skipping": // transaction ids never wrap
 		case "full":
 			if v {
 				return pgerror.Unsupported("VACUUM FULL")
@@ -151,7 +154,7 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 	if err != nil || d == nil {
 		return err
 	}
-	if d.Kind != relation.KindTable {
+	if d.Kind != relation.KindTable && d.Kind != relation.KindToast {
 		c.warning(pgerror.WrongObjectType, "skipping \"%s\" --- cannot %s non-tables or special system tables", d.Name, what)
 		return nil
 	}
@@ -199,7 +202,13 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 			c.Session.Database.Name, d.Schema, d.Name, r.IndexPasses, r.Truncated, r.Pages-r.Truncated, r.Scanned, r.Removed, r.Live, r.Dying))
 	}
 	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying)
-	return c.keepVacuumCounts(d, t, r)
+	if err := c.keepVacuumCounts(d, t, r); err != nil || d.ToastRel == nil || o.noToast {
+		return err
+	}
+	if err := c.lockRelation(d.Toast, lock.ShareUpdateExclusive, d.ToastRel.Name, false); err != nil {
+		return err
+	}
+	return c.vacuumTable(d.ToastRel, o)
 }
 
 // keepVacuumCounts keeps sizes and row counts in pg_class. Of pages that were not read the density is taken to be as before.

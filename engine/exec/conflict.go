@@ -165,7 +165,9 @@ func (c *conflictOp) update(x *Context, tid base.TID) (row []types.Datum, again 
 		}
 		return nil, true, nil
 	}
-	c.row = t.Table.Layout.Deform(c.row[:0], c.buf)
+	if c.row, err = t.Table.Deform(x.Task, c.row[:0], c.buf); err != nil {
+		return nil, false, err
+	}
 	c.existing.N, c.proposed.N = 1, 1
 	for i := range c.row {
 		c.existing.Cols[i].Reset(t.varying[i], 1)

@@ -196,7 +196,13 @@ func (m *modifyOp) change(x *Context, tid base.TID, b *vector.Batch, lane int) (
 	if old == nil {
 		return nil, heap.Result{Outcome: heap.Deleted}, nil
 	}
-	m.values = t.Table.Layout.Deform(m.values[:0], old)
+	var need []bool
+	if len(m.returning) == 0 {
+		need = t.needs
+	}
+	if m.values, err = t.Table.DeformSome(x.Task, m.values[:0], old, need); err != nil {
+		return nil, heap.Result{}, err
+	}
 	if m.plan.Command == query.Delete {
 		res, err := t.remove(tid)
 		return m.values, res, err

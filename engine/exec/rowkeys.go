@@ -125,7 +125,10 @@ func (k *rowKeys) of(x *eval.Env, values []types.Datum) (key []byte, ok bool, er
 
 // ofTuple is of for a row as it is stored.
 func (k *rowKeys) ofTuple(x *Context, t *heap.Table, row tuple.Tuple) ([]byte, bool, error) {
-	k.values = t.Layout.Deform(k.values[:0], row)
+	var err error
+	if k.values, err = t.Deform(x.Task, k.values[:0], row); err != nil {
+		return nil, false, err
+	}
 	return k.of(x.Eval, k.values)
 }
 

@@ -100,7 +100,11 @@ func (r *rowSource) recheckRow(x *Context) (*vector.Batch, error) {
 		v := &r.batch.Cols[k]
 		v.Reset(c >= 0 && r.table.Layout.Variable(c), 1)
 		if c >= 0 {
-			v.Set(0, r.table.Layout.Get(tup, c))
+			d, err := r.table.Value(x.Task, r.table.Layout.Get(tup, c))
+			if err != nil {
+				return nil, err
+			}
+			v.Set(0, d)
 		} else {
 			v.Fixed[0] = r.table.System(tup, row.tid, c)
 		}

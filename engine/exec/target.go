@@ -34,6 +34,7 @@ type Target struct {
 	frame   eval.Frame
 	row     vector.Batch
 	varying []bool
+	needs   []bool // columns that an update reads though it does not set them; nil: all
 	tids    []base.TID
 }
 
@@ -90,7 +91,28 @@ func (b *Builder) NewTarget(rel *relation.Desc, generated []plan.Generated) (*Ta
 		}
 		t.gens = append(t.gens, targetGen{g.Attr, n})
 	}
+	t.needs = t.neededColumns()
 	return t, nil
+}
+
+// neededColumns tells which columns constraints and index keys of a new row version read; nil stands for all.
+func (t *Target) neededColumns() []bool {
+	if len(t.gens) > 0 || len(t.checks) > 0 {
+		return nil
+	}
+	need := make([]bool, len(t.rel.Columns))
+	for _, ix := range t.rel.Indexes {
+		if len(ix.Exprs) > 0 || ix.Predicate != "" {
+			return nil
+		}
+		for _, k := range ix.Keys {
+			need[k.Attr-1] = true
+		}
+		for _, a := range ix.Included {
+			need[a-1] = true
+		}
+	}
+	return need
 }
 
 // Reset turns the target to an execution.
@@ -165,6 +187,9 @@ func (t *Target) describe(x *Context, values []types.Datum) string {
 		if d.Null {
 			out = append(out, "null"...)
 			continue
+		}
+		if v, err := t.Table.Value(x.Task, d); err == nil {
+			d = v
 		}
 		text := types.AppendText(nil, c.Type, d, x.Eval.Ctx.Env)
 		if len(text) > 64 {

@@ -7,19 +7,20 @@ import (
 
 // Column describes one attribute. Len is 1, 2, 4 or 8 for a type kept in Datum.I and -1 for one kept in Datum.B.
 type Column struct {
-	Name       string
-	Type       base.OID
-	Typmod     int32
-	Len        int16
-	Collation  base.OID
-	NotNull    bool
-	Dropped    bool
-	HasDefault bool
-	HasMissing bool        // rows written before the column was added read Missing
-	Missing    types.Datum // owned by the descriptor
-	Identity   byte        // 0, 'a' (always) or 'd' (by default)
-	Generated  byte        // 0 or 's' (stored)
-	Storage    byte        // 'p', 'e', 'm' or 'x', as attstorage
+	Name        string
+	Type        base.OID
+	Typmod      int32
+	Len         int16
+	Collation   base.OID
+	NotNull     bool
+	Dropped     bool
+	HasDefault  bool
+	HasMissing  bool        // rows written before the column was added read Missing
+	Missing     types.Datum // owned by the descriptor
+	Identity    byte        // 0, 'a' (always) or 'd' (by default)
+	Generated   byte        // 0 or 's' (stored)
+	Storage     byte        // 'p', 'e', 'm' or 'x', as attstorage
+	Compression byte        // 'p', 'l', or 0 for default_toast_compression, as attcompression
 }
 
 // Fixed tells whether the column is kept in Datum.I.
@@ -55,6 +56,8 @@ type Desc struct {
 	Columns     []Column
 	Fillfactor  int // percent, 0 for the default
 	Toast       base.OID
+	ToastRel    *Desc    // the relation of Toast, with its index
+	ToastTarget int      // bytes a row is shrunk to, 0 for the default
 	Indexes     []*Index // of a table, in OID order
 	Index       *Index   // of an index: its own keys
 	Checks      []Check

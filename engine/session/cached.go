@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"manifold/engine/compression"
 	"manifold/engine/txn"
 )
 
@@ -28,6 +29,7 @@ func (s *Session) Hot() *Hot {
 		WorkMem:  g.Get("work_mem").Int << 10,
 		ReadOnly: g.Get("default_transaction_read_only").Bool, Deferrable: g.Get("default_transaction_deferrable").Bool,
 	}
+	s.hot.Wait.Compress, _ = compression.Named(g.Get("default_toast_compression").Str)
 	switch g.Get("synchronous_commit").Str {
 	case "off":
 		s.hot.Level = txn.LevelOff

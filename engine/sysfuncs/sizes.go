@@ -110,7 +110,15 @@ func tableSize(s *Scope, d *relation.Desc) (int64, error) {
 		}
 		total += n
 	}
-	return total, nil
+	if d.ToastRel == nil {
+		return total, nil
+	}
+	n, err := tableSize(s, d.ToastRel)
+	if err != nil {
+		return 0, err
+	}
+	m, err := indexesSize(s, d.ToastRel)
+	return total + n + m, err
 }
 
 func indexesSize(s *Scope, d *relation.Desc) (int64, error) {

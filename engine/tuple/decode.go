@@ -9,7 +9,7 @@ import (
 )
 
 // DecodeColumn writes column attr (from zero) of the rows to the lanes of v from lane on. v must have been Reset for the
-// column's kind with room for them; bytes are copied.
+// column's kind with room for them; bytes are copied. Lanes whose bytes are not the value itself are listed in v.Stored.
 func (l *Layout) DecodeColumn(v *vector.Vector, lane int, rows []Tuple, attr int) {
 	c := &l.cols[attr]
 	if c.codec == codecVar {
@@ -104,17 +104,19 @@ func (l *Layout) decodeVar(v *vector.Vector, lane int, rows []Tuple, attr int, c
 		}
 		lo, hi := l.span(t, n, c)
 		v.SetBytes(lane+i, t[lo:hi])
+		if t.Mask()&Toasted != 0 {
+			if f := l.form(t, n, c); f != Plain {
+				v.Stored = append(v.Stored, vector.Stored{Lane: int32(lane + i), Size: int32(hi - lo), Form: uint8(f)})
+			}
+		}
 	}
 }
 
-// Equal tells whether column attr of the row has the stored form of d.
-func (l *Layout) Equal(t Tuple, attr int, d types.Datum) bool {
-	old := l.Get(t, attr)
-	if old.Null || d.Null {
-		return old.Null == d.Null
+// Equal tells whether column attr of two rows has the same stored form. Values that are equal may be stored differently.
+func (l *Layout) Equal(a, b Tuple, attr int) bool {
+	x, y := l.Get(a, attr), l.Get(b, attr)
+	if x.Null || y.Null {
+		return x.Null == y.Null
 	}
-	if l.cols[attr].codec == codecVar {
-		return string(old.B) == string(d.B)
-	}
-	return old.I == d.I
+	return x.I == y.I && string(x.B) == string(y.B)
 }

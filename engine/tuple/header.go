@@ -34,9 +34,11 @@ const (
 	HeapOnly      uint32 = 1 << 12 // no index entry points here
 	Updated       uint32 = 1 << 13 // made by an update
 	SpecToken     uint32 = 1 << 14 // inserted speculatively (ON CONFLICT), not confirmed
+	Toasted       uint32 = 1 << 15 // some value is compressed or stored out of line
 
 	LockBits = LockKeyShare | LockShare | LockNoKey | LockUpdate
 	XmaxBits = XmaxCommitted | XmaxInvalid | XmaxLockOnly | LockBits | KeysUpdated
+	FormBits = HasNulls | Toasted // what the values say, not the transactions
 	HintBits = XminCommitted | XminInvalid | XmaxCommitted | XmaxInvalid
 )
 

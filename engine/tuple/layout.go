@@ -10,8 +10,12 @@ import (
 	"manifold/engine/types"
 )
 
-// maxValues bounds the bytes of variable columns so that end offsets fit 16 bits.
-const maxValues = math.MaxUint16
+// endMask takes the end of a value from its entry in the array of ends; the bits above are its Form.
+const (
+	endMask   = 1<<formShift - 1
+	formShift = 14
+	maxValues = endMask // bounds the bytes of a row
+)
 
 // codec says how a fixed column's bytes become Datum.I.
 type codec uint8
@@ -111,7 +115,8 @@ func (l *Layout) Size(values []types.Datum) int {
 }
 
 // Form appends the row of the values to dst, with an empty header but for natts and the null flag, and gives the grown
-// slice. A row of more than maxSize bytes is refused with 54000. Values of dropped columns are stored as null.
+// slice. A row of more than maxSize bytes is refused with 54000. Values of dropped columns are stored as null. A value that
+// MarkStored marked goes in as it is.
 func (l *Layout) Form(dst []byte, values []types.Datum, maxSize int) ([]byte, error) {
 	n := len(l.cols)
 	if len(values) != n {
@@ -130,19 +135,23 @@ func (l *Layout) Form(dst []byte, values []types.Datum, maxSize int) ([]byte, er
 	ends := fixed + int(l.fixed[n])
 	data := ends + 2*int(l.vars[n])
 	end := data
-	hasNulls := false
+	mask := uint32(0)
 	for i := range l.cols {
 		c := &l.cols[i]
 		null := values[i].Null || c.dropped
 		if null {
 			t[HeaderSize+i>>3] |= 1 << (i & 7)
-			hasNulls = true
+			mask |= HasNulls
 		}
 		if c.codec == codecVar {
+			form := Plain
 			if !null {
 				end += copy(t[end:], values[i].B)
+				if form = FormOf(values[i]); form != Plain {
+					mask |= Toasted
+				}
 			}
-			binary.LittleEndian.PutUint16(t[ends+2*int(c.place):], uint16(end-data))
+			binary.LittleEndian.PutUint16(t[ends+2*int(c.place):], uint16(end-data)|uint16(form)<<formShift)
 			continue
 		}
 		v := values[i].I
@@ -151,9 +160,7 @@ func (l *Layout) Form(dst []byte, values []types.Datum, maxSize int) ([]byte, er
 		}
 		putFixed(t[fixed+int(c.place):], c.codec, v)
 	}
-	if hasNulls {
-		t.SetMask(HasNulls)
-	}
+	t.SetMask(mask)
 	return dst, nil
 }
 
@@ -208,7 +215,8 @@ func (l *Layout) Null(t Tuple, attr int) bool {
 	return t.Mask()&HasNulls != 0 && t[HeaderSize+attr>>3]&(1<<(attr&7)) != 0
 }
 
-// Get gives column attr (from zero) of the row in constant time. Its bytes alias the row.
+// Get gives column attr (from zero) of the row in constant time. Its bytes alias the row. FormOf tells of a value that is
+// compressed or stored out of line: its bytes are not the value's.
 func (l *Layout) Get(t Tuple, attr int) types.Datum {
 	c := &l.cols[attr]
 	n := t.Natts()
@@ -223,7 +231,16 @@ func (l *Layout) Get(t Tuple, attr int) types.Datum {
 		return types.Datum{I: getFixed(t[fixed+int(c.place):], c.codec)}
 	}
 	lo, hi := l.span(t, n, c)
+	if t.Mask()&Toasted != 0 {
+		return MarkStored(t[lo:hi:hi], l.form(t, n, c))
+	}
 	return types.Datum{B: t[lo:hi:hi]}
+}
+
+// form gives the Form of variable column c in a row of n attributes.
+func (l *Layout) form(t Tuple, n int, c *column) Form {
+	ends := HeaderSize + bitmapLen(n) + int(l.fixed[n])
+	return Form(binary.LittleEndian.Uint16(t[ends+2*int(c.place):]) >> formShift)
 }
 
 // span gives the place of variable column c in a row of n attributes.
@@ -231,10 +248,10 @@ func (l *Layout) span(t Tuple, n int, c *column) (lo, hi int) {
 	ends := HeaderSize + bitmapLen(n) + int(l.fixed[n])
 	data := ends + 2*int(l.vars[n])
 	at := ends + 2*int(c.place)
-	hi = data + int(binary.LittleEndian.Uint16(t[at:]))
+	hi = data + int(binary.LittleEndian.Uint16(t[at:])&endMask)
 	lo = data
 	if c.place > 0 {
-		lo += int(binary.LittleEndian.Uint16(t[at-2:]))
+		lo += int(binary.LittleEndian.Uint16(t[at-2:]) & endMask)
 	}
 	return lo, hi
 }
@@ -264,9 +281,13 @@ func (l *Layout) Check(t Tuple, tag base.PageTag, off base.OffsetNumber) error {
 	}
 	prev := 0
 	for i := range int(l.vars[n]) {
-		end := int(binary.LittleEndian.Uint16(t[ends+2*i:]))
+		entry := binary.LittleEndian.Uint16(t[ends+2*i:])
+		end := int(entry & endMask)
 		if end < prev || data+end > len(t) {
 			return pgerror.Corrupt("tuple (%d,%d) of relation %s has a value out of bounds", tag.Block, off, tag.File)
+		}
+		if f := Form(entry >> formShift); f != Plain && (t.Mask()&Toasted == 0 || !f.sound(t[data+prev:data+end])) {
+			return pgerror.Corrupt("tuple (%d,%d) of relation %s has a value of a form that it cannot have", tag.Block, off, tag.File)
 		}
 		prev = end
 	}

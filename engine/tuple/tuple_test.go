@@ -89,7 +89,7 @@ func TestRoundTrip(t *testing.T) {
 			v.Reset(now.Variable(i), len(rows)+1)
 			now.DecodeColumn(&v, 1, rows, i)
 			for k, row := range rows {
-				if got := now.Get(row, i); !same(got, want[k][i]) || now.Null(row, i) != got.Null || !now.Equal(row, i, want[k][i]) {
+				if got := now.Get(row, i); !same(got, want[k][i]) || now.Null(row, i) != got.Null || !now.Equal(row, row, i) {
 					t.Fatalf("column %d: %v, want %v", i, got, want[k][i])
 				}
 				if got := v.Get(k + 1); !same(got, want[k][i]) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"manifold/engine/base"
+	"manifold/engine/compression"
 	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 )
@@ -14,6 +15,7 @@ type Wait struct {
 	NoWait          bool
 	Timeout         time.Duration // lock_timeout
 	DeadlockTimeout time.Duration
+	Compress        compression.Method // default_toast_compression
 }
 
 // Proc is a session's place among the transactions: its registered snapshots and its one transaction.

@@ -21,6 +21,16 @@ type Vector struct {
 	Spans    []Span
 	Data     []byte
 	Nulls    [BatchSize / 64]uint64
+	Stored   []Stored
+}
+
+// Stored tells of a lane whose value a row keeps compressed or out of line (Form, of package tuple). Whoever fills the column
+// from rows replaces the bytes by the value's before anybody else sees them, and says what they take where they are stored.
+type Stored struct {
+	Lane   int32
+	Size   int32
+	Form   uint8
+	Method uint8 // of compression, from one; zero for none
 }
 
 // Reset prepares the column for n lanes without nulls, keeping its memory.
@@ -33,6 +43,7 @@ func (v *Vector) Reset(variable bool, n int) {
 		}
 		v.Spans = v.Spans[:n]
 		v.Data = v.Data[:0]
+		v.Stored = v.Stored[:0]
 		return
 	}
 	if cap(v.Fixed) < n {

@@ -25,7 +25,11 @@ func (w *Writer) Delete(tid base.TID) (Result, error) {
 		switch res.Outcome {
 		case OK:
 			err := w.deleteLatched(buf, t, tid, xid)
+			old := w.keepOld(t)
 			buf.UnlockRelease()
+			if err == nil {
+				err = w.replaced(old, nil, false)
+			}
 			return res, err
 		case WouldBlock:
 			buf.UnlockRelease()
@@ -63,11 +67,17 @@ func (w *Writer) Undo(tid base.TID) error {
 	if err != nil {
 		return err
 	}
-	defer buf.UnlockRelease()
 	if !w.tx.Identity().Has(t.Xmin()) {
+		buf.UnlockRelease()
 		return pgerror.Newf(pgerror.InternalError, "tuple %s of relation \"%s\" is not this transaction's", tid, w.t.Desc.Name)
 	}
-	return w.deleteLatched(buf, t, tid, xid)
+	err = w.deleteLatched(buf, t, tid, xid)
+	old := w.keepOld(t)
+	buf.UnlockRelease()
+	if err == nil {
+		err = w.replaced(old, nil, true)
+	}
+	return err
 }
 
 // endVersion writes the end of a version: who, with which bits, and where the next one is.
@@ -78,13 +88,14 @@ func endVersion(t tuple.Tuple, xid base.XID, cid base.CommandID, bits uint32, ne
 }
 
 // Update replaces a row that a snapshot of this statement saw. It waits for whoever has the row. With Result.HOT no index
-// needs an entry for the new version.
+// needs an entry for the new version. Values that have not changed may be in the form that the old version stores.
 func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 	xid, err := w.tx.XID(w.task)
 	if err != nil {
 		return Result{}, err
 	}
-	if w.form, err = w.t.Layout.Form(w.form[:0], values, MaxTuple); err != nil {
+	old, err := w.formUpdate(tid, values)
+	if err != nil {
 		return Result{}, err
 	}
 	queued := false
@@ -95,7 +106,7 @@ func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		keys, indexed := w.changed(t, values)
+		keys, indexed := w.changed(t)
 		m := ForNoKeyUpdate
 		if keys {
 			m = ForUpdate
@@ -106,7 +117,18 @@ func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 		res, holder := w.judge(t, tid, m)
 		switch res.Outcome {
 		case OK:
+			if old == nil && w.t.toast != nil && t.Mask()&tuple.Toasted != 0 {
+				old = w.keepOld(t)
+				buf.UnlockRelease()
+				if w.form, err = w.formRow(w.form[:0], old, values); err != nil {
+					return Result{}, err
+				}
+				continue
+			}
 			res, retry, err := w.updateLatched(buf, t, tid, xid, keys, indexed)
+			if err == nil && !retry {
+				err = w.replaced(old, w.form, false)
+			}
 			if err != nil || !retry {
 				return res, err
 			}
@@ -122,14 +144,31 @@ func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 	}
 }
 
-// changed compares the old row with the new values: does a key column differ, does any indexed one.
-func (w *Writer) changed(t tuple.Tuple, values []types.Datum) (keys, indexed bool) {
+// formUpdate makes the new version of the row at tid. It gives the old one when it had to look at it: a wide row may share
+// values out of line with it.
+func (w *Writer) formUpdate(tid base.TID, values []types.Datum) (tuple.Tuple, error) {
+	var old tuple.Tuple
+	if w.t.toast != nil && w.t.Layout.Size(values) > ToastThreshold {
+		buf, t, err := w.latch(tid)
+		if err != nil {
+			return nil, err
+		}
+		old = w.keepOld(t)
+		buf.UnlockRelease()
+	}
+	var err error
+	w.form, err = w.formRow(w.form[:0], old, values)
+	return old, err
+}
+
+// changed compares the old row with the new one: does a key column differ, does any indexed one.
+func (w *Writer) changed(t tuple.Tuple) (keys, indexed bool) {
 	tb := w.t
 	if tb.all {
 		indexed = true
 	}
 	for i, ix := range tb.indexed {
-		if ix && !tb.Layout.Equal(t, i, values[i]) {
+		if ix && !tb.Layout.Equal(t, w.form, i) {
 			indexed = true
 			if tb.keys[i] {
 				return true, true

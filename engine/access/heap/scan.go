@@ -22,6 +22,7 @@ type Scan struct {
 	rows [MaxLines]tuple.Tuple
 	at   [MaxLines]base.TID
 	tids [vector.BatchSize]base.TID
+	wide int // bytes of values out of line in the batch
 	keep bool
 	root bool
 	pr   pruner
@@ -60,7 +61,7 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 	want = min(want, vector.BatchSize)
 	s.t.resetColumns(b, cols, want)
 	n := 0
-	for n < want && s.next < s.end {
+	for s.wide = 0; n < want && s.next < s.end && s.wide < maxBatchValues; {
 		if err := s.v.Task.Interrupted(); err != nil {
 			return 0, err
 		}
@@ -71,6 +72,9 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 		n += k
 	}
 	TrimColumns(b, cols, n)
+	if s.t.toast != nil {
+		return n, s.t.detoast(s.v.Task, b, cols)
+	}
 	return n, nil
 }
 
@@ -95,7 +99,15 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 		buf.RUnlockRelease()
 		return 0, pgerror.Corrupt("page %d of relation %s is a %s page, not a heap page", s.next, s.t.file, k)
 	}
-	n, hinted := s.collect(p, room)
+	seen, hinted := s.collect(p, room)
+	n := seen
+	if s.t.toast != nil {
+		size := 0
+		if n, size = s.t.affordable(s.rows[:n], cols, maxBatchValues-s.wide); n < seen {
+			s.next, s.off = s.at[n].Block, s.at[n].Offset
+		}
+		s.wide += size
+	}
 	s.t.decode(b, lane, s.rows[:n], s.at[:n], cols)
 	if s.keep {
 		copy(s.tids[lane:], s.at[:n])
@@ -103,7 +115,7 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 			rootsOf(p, s.tids[lane:lane+n])
 		}
 	}
-	clear(s.rows[:n])
+	clear(s.rows[:seen])
 	if hinted {
 		err = buf.MarkDirtyHint()
 	}

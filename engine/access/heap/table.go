@@ -42,6 +42,7 @@ type Table struct {
 	Layout *tuple.Layout
 
 	s       *Store
+	toast   Toaster // nil: a row must fit a page
 	file    base.RelFile
 	logged  bool
 	reserve int    // bytes of a page kept free by inserts (fillfactor)

@@ -25,6 +25,7 @@ type Writer struct {
 	next   base.BlockNumber // pages that this writer added and has not used yet, up to end
 	end    base.BlockNumber
 	form   []byte // the row being written
+	old    []byte // the version it replaces, when that has values out of line
 	ends   []int  // of the rows of a MultiInsert in form
 	scan   pruner
 	snap   mvcc.Snapshot // of judge: only whose transaction it is
@@ -52,7 +53,7 @@ func (w *Writer) Insert(values []types.Datum) (base.TID, error) {
 	if err != nil {
 		return base.TID{}, err
 	}
-	w.form, err = w.t.Layout.Form(w.form[:0], values, MaxTuple)
+	w.form, err = w.formRow(w.form[:0], nil, values)
 	if err != nil {
 		return base.TID{}, err
 	}
@@ -80,7 +81,7 @@ func (w *Writer) Insert(values []types.Datum) (base.TID, error) {
 func (w *Writer) stampNew(t tuple.Tuple, xid base.XID, mask uint32) {
 	t.SetXmin(xid, w.tx.Command())
 	t.SetXmax(0, 0)
-	t.SetMask(t.Mask()&tuple.HasNulls | tuple.XmaxInvalid | mask)
+	t.SetMask(t.Mask()&tuple.FormBits | tuple.XmaxInvalid | mask)
 }
 
 // MultiInsert adds rows, many to a log record, and gives their addresses in tids, which must be as long.
@@ -95,7 +96,7 @@ func (w *Writer) MultiInsert(rows [][]types.Datum, tids []base.TID) error {
 			w.form = append(w.form, 0)
 		}
 		start := len(w.form)
-		if w.form, err = w.t.Layout.Form(w.form, values, MaxTuple); err != nil {
+		if w.form, err = w.formRow(w.form, nil, values); err != nil {
 			return err
 		}
 		w.stampNew(tuple.Tuple(w.form[start:]), xid, 0)

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"manifold/engine/activity"
+	"manifold/engine/pgerror"
+	"manifold/engine/vfs"
+)
+
+// crashModel is what the table of TestPowerCuts must hold: by key, the stamp of its row.
+type crashModel map[int]string
+
+func (m crashModel) clone() crashModel {
+	out := crashModel{}
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+func (m crashModel) String() string {
+	var b strings.Builder
+	for k := range 40 {
+		if v, ok := m[k]; ok {
+			fmt.Fprintf(&b, "%d|%s\n", k, v)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// wideText is an expression for a text that a stamp decides, some small, some compressed, some out of line.
+func wideText(stamp, kind int) string {
+	switch kind {
+	case 0:
+		return fmt.Sprintf("'%d'", stamp)
+	case 1:
+		return fmt.Sprintf("repeat('%d ', 3000)", stamp)
+	}
+	return fmt.Sprintf("(select string_agg(md5((%d + i)::text), '') from generate_series(1, %d) i)", stamp, 40+stamp%400)
+}
+
+// step makes a statement and what it does to the model.
+func crashStep(r *rand.Rand, m crashModel, stamp int) (string, crashModel) {
+	next := m.clone()
+	k, wide := r.IntN(40), wideText(stamp, r.IntN(3))
+	switch op := r.IntN(24); {
+	case op < 9:
+		next[k] = fmt.Sprint(stamp)
+		return fmt.Sprintf("insert into w values (%d, '%d', %s) on conflict (k) do update set stamp = excluded.stamp, v = excluded.v", k, stamp, wide), next
+	case op < 12:
+		if _, ok := next[k]; ok {
+			next[k] = fmt.Sprint(stamp)
+		}
+		return fmt.Sprintf("update w set stamp = '%d' where k = %d", stamp, k), next
+	case op < 15:
+		delete(next, k)
+		return fmt.Sprintf("delete from w where k = %d", k), next
+	case op < 17:
+		return fmt.Sprintf("begin; update w set v = %s; delete from w where k > 10; rollback", wide), next
+	case op < 19:
+		return "vacuum w", next
+	}
+	other := crashStatements()
+	s := other[r.IntN(len(other))]
+	if s.empties {
+		next = crashModel{}
+	}
+	return s.sql, next
+}
+
+// crashStatement is a statement beside those that change single rows.
+type crashStatement struct {
+	sql     string
+	empties bool
+}
+
+func crashStatements() []crashStatement {
+	return []crashStatement{
+		{"truncate w", true}, {"checkpoint", false}, {"alter table w alter extra type int8 using 7", false},
+		{"begin; truncate w; insert into w values (1, 'x', repeat('y', 9000)); rollback", false},
+	}
+}
+
+// TestPowerCuts cuts the power at random writes of a workload over wide values. After recovery the table holds what was
+// acknowledged, perhaps with the statement under way, its values are whole, and nothing is left over.
+func TestPowerCuts(t *testing.T) {
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		fs := newCluster(t).(*vfs.Mem)
+		e := testEngine(t, fs)
+		c := connect(t, e)
+		c.run("create table w (k int primary key, stamp text, v text, extra int default 1)")
+		model := crashModel{}
+		for round := range uint64(5) {
+			fs.Inject(vfs.Fault{Nth: 1 + r.IntN(400), Err: vfs.ErrPowerCut})
+			model = crashUntilCut(t, r, c, model, fmt.Sprintf("seed %d round %d", seed, round), func() *client {
+				_ = e.Abandon()
+				fs = fs.Crash(seed*100 + round)
+				e = testEngine(t, fs)
+				c = connect(t, e)
+				return c
+			})
+			if faults := checkFaults(t, e); len(faults) > 0 {
+				t.Fatalf("seed %d round %d: %v", seed, round, faults)
+			}
+		}
+	}
+}
+
+func checkFaults(t *testing.T, e *Engine) []error {
+	t.Helper()
+	var faults []error
+	if _, err := e.Check(activity.NewTask(0, nil), func(err error) { faults = append(faults, err) }); err != nil {
+		t.Fatal(err)
+	}
+	return faults
+}
+
+// crashUntilCut runs statements until the power goes, recovers, and gives what the table then holds.
+func crashUntilCut(t *testing.T, r *rand.Rand, c *client, model crashModel, where string, recover func() *client) crashModel {
+	t.Helper()
+	for {
+		sql, next := crashStep(r, model, r.IntN(100000))
+		err := c.try(sql)
+		if err == nil {
+			model = next
+			continue
+		}
+		if !errors.Is(err, vfs.ErrPowerCut) && !strings.Contains(err.Error(), "power") && pgerror.Code(err) < "53" {
+			t.Fatalf("%s: %s: %v", where, sql, err)
+		}
+		c = recover()
+		got := c.run("select k, stamp from w order by k")
+		switch got {
+		case model.String():
+		case next.String():
+			model = next
+		default:
+			t.Fatalf("%s: after %s\nwant\n%s\nor\n%s\ngot\n%s", where, sql, model, next, got)
+		}
+		if sum := c.run("select sum(length(v)) from w"); strings.HasPrefix(sum, "ERROR") {
+			t.Fatalf("%s: %s", where, sum)
+		}
+		return model
+	}
+}
+
+// try runs SQL and waits until its answer may leave.
+func (c *client) try(sql string) error {
+	if err := c.b.Simple(c.s, sql, c); err != nil {
+		c.b.Fail(c.s, pgerror.From(err))
+		return err
+	}
+	return c.s.AwaitAnswer()
+}
