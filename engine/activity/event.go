@@ -28,6 +28,7 @@ const (
 	EventWALWriterMain
 	EventAutovacuumMain
 	EventVacuumDelay
+	EventParseMemory // for other large texts to leave the parser
 	eventCount
 )
 
@@ -56,6 +57,7 @@ var events = [eventCount][2]string{
 	EventWALWriterMain:     {"Activity", "WalWriterMain"},
 	EventAutovacuumMain:    {"Activity", "AutoVacuumMain"},
 	EventVacuumDelay:       {"Timeout", "VacuumDelay"},
+	EventParseMemory:       {"IPC", "ParseMemory"},
 }
 
 // Class gives the wait_event_type of pg_stat_activity.

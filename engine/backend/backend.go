@@ -34,6 +34,7 @@ type Services struct {
 	Log        func(err *pgerror.Error, context string) // what no client is there to hear
 	Temp       exec.TempFiles
 	Keep       int // idle instances kept per plan
+	Gate       ParseGate
 }
 
 // Backend runs statements for whichever session borrows it.

@@ -49,7 +49,7 @@ func (b *Backend) prepare(name, text string, paramOIDs []base.OID) (*session.Pre
 			return p, nil // else the long way finds the same error, with its position
 		}
 	}
-	stmts, err := parse.Parse(text)
+	stmts, err := b.parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (b *Backend) replan(p *session.Prepared) error {
 	v, keep := b.find(p.Text, asked)
 	if v == nil {
 		if p.Node == nil {
-			stmts, err := parse.Parse(p.Text)
+			stmts, err := b.parse(p.Text)
 			if err != nil {
 				return err
 			}

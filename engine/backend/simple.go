@@ -27,7 +27,7 @@ func (b *Backend) Simple(s *session.Session, text string, out Sink) error {
 	if done, err := b.fast(text, out); done || err != nil {
 		return err
 	}
-	stmts, err := parse.Parse(text)
+	stmts, err := b.parse(text)
 	if err != nil {
 		return err
 	}
