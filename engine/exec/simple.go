@@ -4,6 +4,7 @@ import (
 	"manifold/engine/exec/eval"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/plan"
+	"manifold/engine/sql/query"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
@@ -77,10 +78,20 @@ func (r *resultOp) close() {
 // valuesOp yields rows of expressions.
 type valuesOp struct {
 	*emitter
-	rows     [][]eval.Node
+	cells    []valueCell // row by row
+	width    int
+	rows     int
 	variable []bool
-	at       int
+	at       int // of rows
 	batch    vector.Batch
+}
+
+// valueCell is one value of a list: an expression, or, without one, a constant (most are), which comes with the statement
+// when it has a slot.
+type valueCell struct {
+	node  eval.Node
+	value types.Datum
+	slot  int
 }
 
 func (in *Instance) valuesOp(p *plan.Values) (operator, error) {
@@ -88,13 +99,19 @@ func (in *Instance) valuesOp(p *plan.Values) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &valuesOp{emitter: e}
+	v := &valuesOp{emitter: e, width: len(p.Rows[0]), rows: len(p.Rows), cells: make([]valueCell, 0, len(p.Rows)*len(p.Rows[0]))}
 	for _, row := range p.Rows {
-		nodes, err := in.c.All(row)
-		if err != nil {
-			return nil, err
+		for _, ex := range row {
+			if c, ok := ex.(*query.Const); ok {
+				v.cells = append(v.cells, valueCell{value: c.Value, slot: in.c.Slot(c)})
+				continue
+			}
+			n, err := in.c.Compile(ex)
+			if err != nil {
+				return nil, err
+			}
+			v.cells = append(v.cells, valueCell{node: n})
 		}
-		v.rows = append(v.rows, nodes)
 	}
 	for _, ex := range p.Rows[0] {
 		v.variable = append(v.variable, !in.b.Fixed(ex.Type()))
@@ -110,24 +127,38 @@ func (v *valuesOp) open(*Context) error {
 
 func (v *valuesOp) next(x *Context, want int) (*vector.Batch, error) {
 	return v.pull(x, want, func(x *Context, want int) (*vector.Batch, error) {
-		n := min(want, vector.BatchSize, len(v.rows)-v.at)
+		n := min(want, vector.BatchSize, v.rows-v.at)
 		if n <= 0 {
 			return nil, nil
 		}
 		v.frame.Env = x.Eval
 		resetBatch(&v.batch, v.variable, n)
 		for i := range n {
-			for c, nd := range v.rows[v.at+i] {
-				col, err := nd.Eval(&v.frame, nil, 1)
+			for c := range v.width {
+				d, err := v.cells[(v.at+i)*v.width+c].get(&v.frame)
 				if err != nil {
 					return nil, err
 				}
-				v.batch.Cols[c].Set(i, col.Get(0))
+				v.batch.Cols[c].Set(i, d)
 			}
 		}
 		v.at += n
 		return &v.batch, nil
 	})
+}
+
+func (c *valueCell) get(f *eval.Frame) (types.Datum, error) {
+	if c.node != nil {
+		col, err := c.node.Eval(f, nil, 1)
+		if err != nil {
+			return types.Null, err
+		}
+		return col.Get(0), nil
+	}
+	if c.slot >= 0 && f.Env.Literals != nil {
+		return f.Env.Literals[c.slot], nil
+	}
+	return c.value, nil
 }
 
 func (v *valuesOp) close() {}

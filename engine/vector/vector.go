@@ -39,7 +39,7 @@ func (v *Vector) Reset(variable bool, n int) {
 	v.ClearNulls()
 	if variable {
 		if cap(v.Spans) < n {
-			v.Spans = make([]Span, n, max(n, BatchSize))
+			v.Spans = make([]Span, n, room(n))
 		}
 		v.Spans = v.Spans[:n]
 		v.Data = v.Data[:0]
@@ -47,9 +47,17 @@ func (v *Vector) Reset(variable bool, n int) {
 		return
 	}
 	if cap(v.Fixed) < n {
-		v.Fixed = make([]int64, n, max(n, BatchSize))
+		v.Fixed = make([]int64, n, room(n))
 	}
 	v.Fixed = v.Fixed[:n]
+}
+
+// room is the lanes to make for n: plans that touch few rows keep their memory small.
+func room(n int) int {
+	if n <= 8 {
+		return 8
+	}
+	return max(n, BatchSize)
 }
 
 // ClearNulls makes every lane non-null.

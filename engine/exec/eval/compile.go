@@ -23,6 +23,14 @@ type Compiler struct {
 	subCols [][]*register
 }
 
+// Slot gives the slot whose literal takes a constant's place at each execution; -1 when the plan stands for the value itself.
+func (c *Compiler) Slot(e *query.Const) int {
+	if e.Slot >= len(c.Slots) || e.Slot >= 0 && !c.Slots[e.Slot] {
+		return -1
+	}
+	return e.Slot
+}
+
 // All compiles a list.
 func (c *Compiler) All(list []query.Expr) ([]Node, error) {
 	if len(list) == 0 {
@@ -48,11 +56,7 @@ func (c *Compiler) Compile(e query.Expr) (Node, error) {
 		}
 		return &outerCol{n: e.N}, nil
 	case *query.Const:
-		slot := e.Slot
-		if slot >= len(c.Slots) || slot >= 0 && !c.Slots[slot] {
-			slot = -1 // the plan stands for this value only
-		}
-		return &constant{splat: splat{variable: !c.Fixed(e.Typ)}, value: e.Value, slot: slot}, nil
+		return &constant{splat: splat{variable: !c.Fixed(e.Typ)}, value: e.Value, slot: c.Slot(e)}, nil
 	case *query.Param:
 		if e.Exec {
 			return &execParam{splat: splat{variable: !c.Fixed(e.Typ)}, n: e.N}, nil

@@ -23,7 +23,7 @@ func Parse(text string) ([]Statement, error) {
 	if strings.IndexByte(text, 0) >= 0 {
 		return nil, pgerror.New(pgerror.SyntaxError, `syntax error at or near "\x00"`)
 	}
-	tree, err := pg_query.Parse(withoutComments(text))
+	tree, err := grammar(withoutComments(text))
 	if err != nil {
 		return nil, parseError(err)
 	}
@@ -36,6 +36,18 @@ func Parse(text string) ([]Statement, error) {
 		out = append(out, Statement{Node: s.Stmt, Start: int(s.StmtLocation), End: end})
 	}
 	return out, nil
+}
+
+// grammar parses a text, keeping long lists of values from the C parser.
+func grammar(text string) (*pg_query.ParseResult, error) {
+	if len(text) >= longText {
+		if short, cuts := cutValues(text); cuts != nil {
+			if tree, err := pg_query.Parse(short); err == nil && putBack(tree, cuts) {
+				return tree, nil
+			}
+		}
+	}
+	return pg_query.Parse(text)
 }
 
 // manyComments is how many comments the C scanner gets to see.
