@@ -16,6 +16,7 @@ import (
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plancache"
 	"manifold/engine/sysfuncs"
+	"manifold/engine/trigger"
 	"manifold/engine/types"
 )
 
@@ -59,6 +60,7 @@ type Backend struct {
 	values   values
 	lazy     lazyNames
 	findPath func() ([]base.OID, error)
+	latest   bool // a statement of a constraint looks beyond the transaction's snapshot
 }
 
 // New makes a backend.
@@ -74,6 +76,9 @@ func (b *Backend) Close() {}
 // attach turns the backend to a session for one message.
 func (b *Backend) attach(s *session.Session) {
 	b.s = s
+	if s.After == nil {
+		s.After = trigger.New(b.svc.Temp)
+	}
 	b.pathOK = false
 	b.src = catalog.HeapSource{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx()}
 	b.view.Reset(&b.src, b.cache())

@@ -373,6 +373,9 @@ func (b *Backend) executePortal(po *session.Portal, max int, out Sink) (suspende
 	tag := b.tag(&pr.run)
 	b.stop(&pr.run)
 	po.Done = true
+	if err := b.fire(); err != nil {
+		return false, err
+	}
 	if err := b.s.Proc.Tx().NextCommand(); err != nil {
 		return false, err
 	}

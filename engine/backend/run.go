@@ -59,7 +59,7 @@ func (b *Backend) startInstance(r *run, params, literals []types.Datum) error {
 	b.functions(r.fctx)
 	b.snapshot(r.snap)
 	*r.x = exec.Context{Task: s.Task, Tx: s.Proc.Tx(), Snapshot: r.snap, Wait: h.Wait, WorkMem: h.WorkMem, Reporter: s,
-		Repeat: s.Tx.Isolation != 0, Cursors: b, TempDir: b.svc.Temp, Sequences: b.svc.Sequences}
+		Repeat: s.Tx.Isolation != 0, Cursors: b, After: s.After, Printer: b, TempDir: b.svc.Temp, Sequences: b.svc.Sequences}
 	e := r.in.Env()
 	e.Ctx, e.External, e.Literals, e.Values = r.fctx, params, literals, &b.values
 	r.running = true

@@ -25,7 +25,7 @@ func (b *Backend) begin(now time.Time) {
 func (b *Backend) snapshot(snap *mvcc.Snapshot) {
 	t := &b.s.Tx
 	tx := b.s.Proc.Tx()
-	if t.Isolation == session.ReadCommitted {
+	if t.Isolation == session.ReadCommitted || b.latest {
 		tx.Snapshot(snap)
 		return
 	}
@@ -39,6 +39,10 @@ func (b *Backend) snapshot(snap *mvcc.Snapshot) {
 // commit ends the transaction; an error means that it was rolled back.
 func (b *Backend) commit() error {
 	s := b.s
+	if err := b.fireAll(); err != nil {
+		b.abort()
+		return err
+	}
 	if err := b.holdCursors(); err != nil {
 		return err
 	}
@@ -61,6 +65,7 @@ func (b *Backend) ended() {
 	s := b.s
 	s.Tx.Block, s.Tx.Implicit, s.Tx.HaveSnap = false, false, false
 	s.Tx.Savepoints = s.Tx.Savepoints[:0]
+	s.After.Reset()
 	s.Status = session.Idle
 	s.Catalog = session.Overlay{}
 	b.view.UseCache(b.cache())
@@ -71,6 +76,9 @@ func (b *Backend) ended() {
 func (b *Backend) finish() error {
 	if !b.s.Proc.Tx().Running() {
 		return nil
+	}
+	if err := b.fire(); err != nil {
+		return err
 	}
 	if !b.s.Tx.Block && !b.s.Tx.Implicit {
 		return b.commit()
@@ -110,10 +118,12 @@ func (b *Backend) rollbackSub(depth int) {
 	b.closePortalsFrom(depth)
 	for tx.Depth() >= depth {
 		tx.AbortSub()
+		s.After.Rollback()
 	}
 	s.Settings.EndSub(depth, false)
 	s.Tx.Savepoints = s.Tx.Savepoints[:depth]
 	tx.BeginSub(s.Tx.Savepoints[depth-1])
+	s.After.Begin()
 	if s.Catalog.Cache != nil {
 		s.Catalog.Cache = newOverlay(s)
 		b.view.UseCache(s.Catalog.Cache)
@@ -190,6 +200,7 @@ func (b *Backend) savepoint(name string) error {
 		return noBlock("SAVEPOINT")
 	}
 	b.s.Proc.Tx().BeginSub(name)
+	b.s.After.Begin()
 	b.s.Tx.Savepoints = append(b.s.Tx.Savepoints, name)
 	return nil
 }
@@ -220,6 +231,7 @@ func (b *Backend) release(name string) error {
 	for tx.Depth() >= depth {
 		b.s.Settings.EndSub(tx.Depth(), true)
 		tx.ReleaseSub()
+		b.s.After.Release()
 	}
 	for _, p := range b.s.Portals {
 		p.Depth = min(p.Depth, depth-1)

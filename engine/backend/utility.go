@@ -16,6 +16,7 @@ import (
 	"manifold/engine/session"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
+	"manifold/engine/trigger"
 	"manifold/engine/types"
 )
 
@@ -196,6 +197,11 @@ func (b *Backend) commandContext(text string) (*commandContext, error) {
 	c.Editor = &catalog.Editor{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx(), Wait: h.Wait, View: &b.view, Changed: b.changed}
 	c.NewExec = func() *exec.Context { return c.newExec() }
 	c.Plan = func(q *query.Query) (*plan.Statement, error) { return b.optimized(q, nil, 0) }
+	c.CheckKey = func(v *trigger.Validation) error {
+		f := b.firing()
+		defer f.close()
+		return v.Run(&f.Firing)
+	}
 	c.Restart = func() error {
 		if err := b.commit(); err != nil {
 			return err
@@ -217,6 +223,7 @@ func (c *commandContext) newExec() *exec.Context {
 	f := &builtins.Context{}
 	b.functions(f)
 	return &exec.Context{Task: s.Task, Tx: s.Proc.Tx(), Snapshot: snap, Wait: h.Wait, WorkMem: h.WorkMem, Reporter: s, Cursors: b,
+		After: s.After, Printer: b,
 		Repeat: s.Tx.Isolation != session.ReadCommitted, TempDir: b.svc.Temp,
 		Eval: &eval.Env{Task: s.Task, Ctx: f, Run: 1, Values: &b.values}}
 }

@@ -213,6 +213,8 @@ func describes(table base.OID, row Row) base.OID {
 		return row.OID(bootstrap.ColSequenceSeqrelid)
 	case bootstrap.RelRewrite:
 		return row.OID(bootstrap.ColRewriteEvClass)
+	case bootstrap.RelTrigger:
+		return row.OID(bootstrap.ColTriggerTgrelid)
 	}
 	return 0
 }

@@ -96,7 +96,12 @@ func (v *View) buildRelation(oid base.OID) (*relation.Desc, error) {
 		}
 	}
 	if row.Int(bootstrap.ColClassRelchecks) > 0 {
-		return d, v.addChecks(d)
+		if err := v.addChecks(d); err != nil {
+			return nil, err
+		}
+	}
+	if d.HasTriggers {
+		return d, v.addForeignKeys(d)
 	}
 	return d, nil
 }
@@ -282,12 +287,18 @@ func indexFromRow(r Row, desc *relation.Desc) *relation.Index {
 func (v *View) nameConstraints(d *relation.Desc) error {
 	return v.Scan(bootstrap.RelConstraint, bootstrap.IdxConstraintConrelidContypidConnameIndex, []types.Datum{oidKey(d.OID)},
 		func(_ base.TID, r Row) error {
-			if k := r.Byte(bootstrap.ColConstraintContype); k != 'p' && k != 'u' && k != 'x' {
+			kind := r.Byte(bootstrap.ColConstraintContype)
+			if kind != 'p' && kind != 'u' && kind != 'x' {
 				return nil
 			}
 			for _, x := range d.Indexes {
-				if x.OID == r.OID(bootstrap.ColConstraintConindid) {
-					x.Constraint = r.Text(bootstrap.ColConstraintConname)
+				if x.OID != r.OID(bootstrap.ColConstraintConindid) {
+					continue
+				}
+				x.Constraint, x.ConOID = r.Text(bootstrap.ColConstraintConname), r.OID(bootstrap.ColConstraintOid)
+				x.Deferred = r.Bool(bootstrap.ColConstraintCondeferred)
+				if kind == 'x' {
+					x.Exclusion = r.OIDs(bootstrap.ColConstraintConexclop)
 				}
 			}
 			return nil

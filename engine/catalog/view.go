@@ -44,7 +44,8 @@ func GroupOf(catalog base.OID) (Group, bool) {
 		bootstrap.RelTablespace, bootstrap.RelDbRoleSetting:
 		return GroupNames, true
 	case bootstrap.RelClass, bootstrap.RelAttribute, bootstrap.RelIndex, bootstrap.RelAttrdef, bootstrap.RelConstraint,
-		bootstrap.RelStatistic, bootstrap.RelRewrite, bootstrap.RelSequence, bootstrap.RelInherits:
+		bootstrap.RelStatistic, bootstrap.RelRewrite, bootstrap.RelSequence, bootstrap.RelInherits,
+		bootstrap.RelTrigger:
 		return GroupRelations, true
 	}
 	return 0, false

@@ -20,9 +20,10 @@ type alteration struct {
 	name    string
 	checks  []addedCheck
 	notNull []int
-	values  map[int]query.Expr // new values by attribute: the table is rewritten
-	old     *relation.Desc     // the table before the first change that rewrites it; nil: no rewrite
-	keys    []*indexSpec       // of new columns, to be built when the rows have their values
+	values  map[int]query.Expr     // new values by attribute: the table is rewritten
+	old     *relation.Desc         // the table before the first change that rewrites it; nil: no rewrite
+	foreign []*relation.ForeignKey // to be checked against the rows
+	keys    []*indexSpec           // of new columns, to be built when the rows have their values
 }
 
 func alterTable(c *Context, node *pg_query.Node) (string, error) {
@@ -38,6 +39,9 @@ func alterTable(c *Context, node *pg_query.Node) (string, error) {
 		return tag, nil
 	}
 	if err := c.mustOwn(d); err != nil {
+		return "", err
+	}
+	if err := c.notPending(d, "ALTER TABLE"); err != nil {
 		return "", err
 	}
 	a := &alteration{c: c, oid: d.OID, name: d.Name, values: map[int]query.Expr{}}

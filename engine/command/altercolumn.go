@@ -86,8 +86,19 @@ func (a *alteration) addColumn(d *relation.Desc, cmd *pg_query.AlterTableCmd) er
 		return err
 	}
 	a.checks = append(a.checks, added...)
-	for _, k := range t.keys {
-		a.keys = append(a.keys, k)
+	a.keys = append(a.keys, t.keys...)
+	for _, k := range t.foreign {
+		now, err := c.relation(d.OID)
+		if err != nil {
+			return err
+		}
+		f, err := c.addForeignKey(now, k)
+		if err != nil {
+			return err
+		}
+		if f.Validated {
+			a.foreign = append(a.foreign, &f.ForeignKey)
+		}
 	}
 	return nil
 }

@@ -40,7 +40,11 @@ func (a *alteration) addConstraint(d *relation.Desc, k *pg_query.Constraint) err
 		_, err = c.createIndex(d, spec)
 		return err
 	case pg_query.ConstrType_CONSTR_FOREIGN:
-		return pgerror.Unsupported("FOREIGN KEY")
+		f, err := c.addForeignKey(d, k)
+		if err == nil && f.Validated {
+			a.foreign = append(a.foreign, &f.ForeignKey)
+		}
+		return err
 	}
 	return pgerror.Unsupported("EXCLUDE")
 }
@@ -154,11 +158,30 @@ func (a *alteration) validateConstraint(d *relation.Desc, name string) error {
 		return c.editRow(bootstrap.RelConstraint, bootstrap.IdxConstraintOidIndex,
 			func(r catalog.Row) { r.SetBool(bootstrap.ColConstraintConvalidated, true) }, oidKey(k.OID))
 	}
-	oid, err := c.constraintOn(d.OID, name)
-	if err == nil && oid == 0 {
-		err = pgerror.Newf(pgerror.UndefinedObject, "constraint \"%s\" of relation \"%s\" does not exist", name, d.Name)
+	for _, k := range d.ForeignKeys {
+		if k.Name != name {
+			continue
+		}
+		if k.Validated {
+			return nil
+		}
+		a.foreign = append(a.foreign, k)
+		return c.editRow(bootstrap.RelConstraint, bootstrap.IdxConstraintOidIndex,
+			func(r catalog.Row) { r.SetBool(bootstrap.ColConstraintConvalidated, true) }, oidKey(k.OID))
 	}
-	return err
+	oid, err := c.constraintOn(d.OID, name)
+	if err != nil {
+		return err
+	}
+	if oid == 0 {
+		return pgerror.Newf(pgerror.UndefinedObject, "constraint \"%s\" of relation \"%s\" does not exist", name, d.Name)
+	}
+	for _, k := range d.Checks {
+		if k.Name == name {
+			return nil
+		}
+	}
+	return pgerror.Newf(pgerror.WrongObjectType, "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint", name, d.Name)
 }
 
 // finish does what the sub-commands left for the end.
@@ -181,8 +204,8 @@ func (a *alteration) flush() error {
 	if err != nil {
 		return err
 	}
-	checks, notNull, keys := a.checks, a.notNull, a.keys
-	a.checks, a.notNull, a.keys = nil, nil, nil
+	checks, notNull, keys, foreign := a.checks, a.notNull, a.keys, a.foreign
+	a.checks, a.notNull, a.keys, a.foreign = nil, nil, nil, nil
 	if err := c.validate(d, checks, notNull); err != nil {
 		return err
 	}
@@ -191,6 +214,11 @@ func (a *alteration) flush() error {
 			return err
 		}
 		if _, err := c.createIndex(d, k); err != nil {
+			return err
+		}
+	}
+	for _, k := range foreign {
+		if err := c.checkForeignKey(k); err != nil {
 			return err
 		}
 	}

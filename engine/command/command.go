@@ -13,6 +13,7 @@ import (
 	"manifold/engine/sql/analyze"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
+	"manifold/engine/trigger"
 	"manifold/engine/txn"
 	"manifold/engine/types"
 )
@@ -50,7 +51,9 @@ type Context struct {
 	// registered until the statement ends.
 	NewExec func() *exec.Context
 	Plan    func(q *query.Query) (*plan.Statement, error)
-	Top     bool // not inside a transaction block
+	// CheckKey looks for rows that break a foreign key.
+	CheckKey func(v *trigger.Validation) error
+	Top      bool // not inside a transaction block
 	// Restart ends the transaction and begins another, for VACUUM between tables; nil when the statement cannot.
 	Restart func() error
 }

@@ -243,13 +243,17 @@ func (c *Context) constraintOn(rel base.OID, name string) (base.OID, error) {
 
 // constraintRow is what differs between rows of pg_constraint.
 type constraintRow struct {
-	name      string
-	kind      byte
-	columns   []int
-	index     base.OID
-	expr      string
-	validated bool
-	noInherit bool
+	name       string
+	kind       byte
+	columns    []int
+	index      base.OID
+	expr       string
+	validated  bool
+	noInherit  bool
+	deferrable bool
+	deferred   bool
+	exclusion  []base.OID
+	foreign    *foreignKey
 }
 
 func (c *Context) insertConstraint(d *relation.Desc, k *constraintRow) (base.OID, error) {
@@ -262,8 +266,8 @@ func (c *Context) insertConstraint(d *relation.Desc, k *constraintRow) (base.OID
 	r.SetText(bootstrap.ColConstraintConname, k.name)
 	r.SetOID(bootstrap.ColConstraintConnamespace, d.Namespace)
 	r.SetByte(bootstrap.ColConstraintContype, k.kind)
-	r.SetBool(bootstrap.ColConstraintCondeferrable, false)
-	r.SetBool(bootstrap.ColConstraintCondeferred, false)
+	r.SetBool(bootstrap.ColConstraintCondeferrable, k.deferrable)
+	r.SetBool(bootstrap.ColConstraintCondeferred, k.deferred)
 	r.SetBool(bootstrap.ColConstraintConvalidated, k.validated)
 	r.SetOID(bootstrap.ColConstraintConrelid, d.OID)
 	r.SetOID(bootstrap.ColConstraintContypid, 0)
@@ -282,8 +286,46 @@ func (c *Context) insertConstraint(d *relation.Desc, k *constraintRow) (base.OID
 	if k.expr != "" {
 		r.SetText(bootstrap.ColConstraintConbin, k.expr)
 	}
+	if len(k.exclusion) > 0 {
+		r.Set(bootstrap.ColConstraintConexclop, oidArray(k.exclusion))
+	}
+	if k.foreign != nil {
+		k.foreign.fill(r)
+	}
 	_, err = c.Editor.Insert(bootstrap.RelConstraint, r)
 	return oid, err
+}
+
+// fill writes what pg_constraint says of foreign keys only.
+func (f *foreignKey) fill(r catalog.Row) {
+	r.SetOID(bootstrap.ColConstraintConfrelid, f.Target)
+	r.SetByte(bootstrap.ColConstraintConfupdtype, byte(f.OnUpdate))
+	r.SetByte(bootstrap.ColConstraintConfdeltype, byte(f.OnDelete))
+	r.SetByte(bootstrap.ColConstraintConfmatchtype, f.Match)
+	r.Set(bootstrap.ColConstraintConkey, attributeArray(f.Columns))
+	r.Set(bootstrap.ColConstraintConfkey, attributeArray(f.Keys))
+	r.Set(bootstrap.ColConstraintConpfeqop, oidArray(f.pkEqual))
+	r.Set(bootstrap.ColConstraintConppeqop, oidArray(f.ppEqual))
+	r.Set(bootstrap.ColConstraintConffeqop, oidArray(f.fkEq))
+	if len(f.SetColumns) > 0 {
+		r.Set(bootstrap.ColConstraintConfdelsetcols, attributeArray(f.SetColumns))
+	}
+}
+
+func attributeArray(attrs []int16) types.Datum {
+	list := make([]int, len(attrs))
+	for i, a := range attrs {
+		list[i] = int(a)
+	}
+	return smallints(list)
+}
+
+func oidArray(list []base.OID) types.Datum {
+	elems := make([]types.Datum, len(list))
+	for i, n := range list {
+		elems[i] = types.Int(int64(n))
+	}
+	return types.MakeArray(types.OIDOID, elems)
 }
 
 // smallints makes an int2[].

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
@@ -93,6 +94,7 @@ func (p *dropPlan) visit(o object, why int, on object) error {
 	if err != nil {
 		return err
 	}
+	sort.SliceStable(deps, func(i, j int) bool { return deps[i].object.oid > deps[j].object.oid }) // newer objects first
 	for _, d := range deps {
 		if d.object == o || d.object.class == o.class && d.object.oid == o.oid && o.sub == 0 {
 			continue
@@ -101,7 +103,7 @@ func (p *dropPlan) visit(o object, why int, on object) error {
 		if d.kind == depNormal {
 			next = byNeed
 		}
-		if err := p.visit(d.object, next, d.on); err != nil {
+		if err := p.visit(d.object, next, o); err != nil {
 			return err
 		}
 	}
@@ -234,6 +236,8 @@ func (c *Context) remove(o object) error {
 		err = c.removeConstraint(o.oid)
 	case bootstrap.RelAttrdef:
 		err = c.removeDefault(o.oid)
+	case bootstrap.RelTrigger:
+		err = c.Editor.DeleteAll(o.class, bootstrap.IdxTriggerOidIndex, []types.Datum{key}, nil)
 	case bootstrap.RelRewrite:
 		err = c.Editor.DeleteAll(o.class, bootstrap.IdxRewriteOidIndex, []types.Datum{key}, nil)
 	default:
@@ -433,6 +437,11 @@ func (c *Context) dropTarget(rv *pg_query.RangeVar, k dropKind, missingOK bool) 
 			}
 		}
 		return 0, pgerror.Newf(pgerror.UndefinedTable, "%s \"%s\" does not exist", k.noun, shown(rv))
+	}
+	if d.Kind == relation.KindTable {
+		if err := c.notPending(d, "DROP TABLE"); err != nil {
+			return 0, err
+		}
 	}
 	if d.Kind != k.kind {
 		real := strings.ToUpper(kindName(d.Kind))

@@ -82,6 +82,9 @@ func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 	if err := c.mustOwn(d); err != nil {
 		return "", err
 	}
+	if err := c.notPending(d, "CREATE INDEX"); err != nil {
+		return "", err
+	}
 	spec := &indexSpec{name: s.Idxname, unique: s.Unique, nullsEqual: s.NullsNotDistinct, where: s.WhereClause}
 	if s.Idxname != "" {
 		if exists, err := c.exists(d.Namespace, s.Idxname, s.IfNotExists); exists || err != nil {

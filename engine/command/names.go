@@ -210,6 +210,14 @@ func (c *Context) mustOwn(d *relation.Desc) error {
 	return nil
 }
 
+// notPending refuses to change a table whose changed rows wait for the end of the transaction.
+func (c *Context) notPending(d *relation.Desc, what string) error {
+	if c.Session.After == nil || !c.Session.After.Pending(d.OID) {
+		return nil
+	}
+	return pgerror.Newf(pgerror.ObjectInUse, "cannot %s \"%s\" because it has pending trigger events", what, d.Name)
+}
+
 // superuser tells whether the current role is one.
 func (c *Context) superuser() (bool, error) {
 	r, err := c.View.RoleByOID(c.Session.Role)

@@ -42,6 +42,7 @@ type newTable struct {
 	columns []*newColumn
 	checks  []*newCheck
 	keys    []*indexSpec
+	foreign []*pg_query.Constraint
 }
 
 // newCheck is a CHECK constraint to be added: raw, or in stored form with the name it had (LIKE).
@@ -166,6 +167,9 @@ func (t *newTable) column(n *pg_query.ColumnDef) error {
 		return err
 	}
 	t.columns = append(t.columns, col)
+	if err := t.c.attributes(n.Constraints); err != nil {
+		return err
+	}
 	for _, k := range n.Constraints {
 		if err := t.constraint(k.GetConstraint(), col); err != nil {
 			return err
@@ -252,11 +256,12 @@ func (t *newTable) constraint(k *pg_query.Constraint, col *newColumn) error {
 	case pg_query.ConstrType_CONSTR_PRIMARY, pg_query.ConstrType_CONSTR_UNIQUE:
 		return t.key(k, col)
 	case pg_query.ConstrType_CONSTR_FOREIGN:
-		return pgerror.Unsupported("FOREIGN KEY")
+		if col != nil {
+			k.FkAttrs = []*pg_query.Node{pg_query.MakeStrNode(col.name)}
+		}
+		t.foreign = append(t.foreign, k)
 	case pg_query.ConstrType_CONSTR_EXCLUSION:
 		return pgerror.Unsupported("EXCLUDE")
-	case pg_query.ConstrType_CONSTR_ATTR_DEFERRABLE, pg_query.ConstrType_CONSTR_ATTR_DEFERRED:
-		return pgerror.Unsupported("DEFERRABLE")
 	}
 	return nil
 }
@@ -322,6 +327,13 @@ func (t *newTable) create(options []string) (base.OID, error) {
 	}
 	if err := t.addKeys(oid); err != nil {
 		return 0, err
+	}
+	for _, k := range t.foreign {
+		if d, err := c.relation(oid); err != nil {
+			return 0, err
+		} else if _, err := c.addForeignKey(d, k); err != nil {
+			return 0, err
+		}
 	}
 	for i, col := range t.columns {
 		if col.sequence == nil {

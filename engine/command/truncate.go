@@ -1,6 +1,8 @@
 package command
 
 import (
+	"slices"
+
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
 	"manifold/engine/base"
@@ -14,7 +16,6 @@ import (
 
 func truncate(c *Context, node *pg_query.Node) (string, error) {
 	s := node.GetTruncateStmt()
-	seen := map[base.OID]bool{}
 	var list []base.OID
 	for _, n := range s.Relations {
 		d, err := c.open(n.GetRangeVar(), lock.AccessExclusive, false)
@@ -24,16 +25,17 @@ func truncate(c *Context, node *pg_query.Node) (string, error) {
 		if d.Kind != relation.KindTable {
 			return "", pgerror.Newf(pgerror.WrongObjectType, "\"%s\" is not a table", d.Name)
 		}
-		if d.System && d.OID < base.FirstNormalOID {
-			return "", pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied: \"%s\" is a system catalog", d.Name)
+		if slices.Contains(list, d.OID) {
+			continue
 		}
-		if err := sysfuncs.CheckRelation(c.View, c.Session.Role, d.OID, uint32(sysfuncs.PrivTruncate), nil, nil); err != nil {
+		if err := c.mayTruncate(d); err != nil {
 			return "", err
 		}
-		if !seen[d.OID] {
-			seen[d.OID] = true
-			list = append(list, d.OID)
-		}
+		list = append(list, d.OID)
+	}
+	list, err := c.truncateReferrers(list, s.Behavior == pg_query.DropBehavior_DROP_CASCADE)
+	if err != nil {
+		return "", err
 	}
 	for _, oid := range list {
 		if err := c.emptyTable(oid); err != nil {
@@ -46,6 +48,52 @@ func truncate(c *Context, node *pg_query.Node) (string, error) {
 		}
 	}
 	return "TRUNCATE TABLE", nil
+}
+
+func (c *Context) mayTruncate(d *relation.Desc) error {
+	if d.System && d.OID < base.FirstNormalOID {
+		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied: \"%s\" is a system catalog", d.Name)
+	}
+	if err := sysfuncs.CheckRelation(c.View, c.Session.Role, d.OID, uint32(sysfuncs.PrivTruncate), nil, nil); err != nil {
+		return err
+	}
+	return c.notPending(d, "TRUNCATE")
+}
+
+// truncateReferrers adds the tables that refer to those of the list with CASCADE, and refuses to leave them behind without.
+func (c *Context) truncateReferrers(list []base.OID, cascade bool) ([]base.OID, error) {
+	for i := 0; i < len(list); i++ {
+		d, err := c.relation(list[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range d.Referrers {
+			if slices.Contains(list, k.Table) {
+				continue
+			}
+			if err := c.lockRelation(k.Table, lock.AccessExclusive, k.Name, false); err != nil {
+				return nil, err
+			}
+			child, err := c.View.Relation(k.Table)
+			if err != nil {
+				return nil, err
+			}
+			if child == nil {
+				continue
+			}
+			if !cascade {
+				return nil, pgerror.New(pgerror.FeatureNotSupported, "cannot truncate a table referenced in a foreign key constraint").
+					WithDetail("Table \"%s\" references \"%s\".", child.Name, d.Name).
+					WithHint("Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.", child.Name)
+			}
+			c.notice(pgerror.SuccessfulCompletion, "truncate cascades to table \"%s\"", child.Name)
+			if err := c.mayTruncate(child); err != nil {
+				return nil, err
+			}
+			list = append(list, child.OID)
+		}
+	}
+	return list, nil
 }
 
 // emptyTable gives a table and its indexes new, empty files.

@@ -31,7 +31,7 @@ func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 	p := m.plan.Conflict
 	c := &conflictOp{m: m, row: make([]types.Datum, len(m.plan.Rel.Columns))}
 	for _, ix := range m.target.indexes {
-		chosen := len(p.Indexes) == 0 && ix.desc.Unique
+		chosen := len(p.Indexes) == 0 && ix.desc.Exclusive() && ix.desc.Immediate
 		for _, oid := range p.Indexes {
 			chosen = chosen || oid == ix.desc.OID
 		}
@@ -142,9 +142,10 @@ func (c *conflictOp) tryInsert(x *Context) (bool, error) {
 				return false, t.writer.Undo(tid)
 			}
 		}
-		return false, t.duplicate(x, ix, c.m.values)
+		return false, t.refuse(x, ix, c.m.values, conflict)
 	}
-	return true, nil
+	t.Stats.Insert(1)
+	return true, t.inserted(x, c.m.values, tid)
 }
 
 // update does DO UPDATE to the row at tid. again tells that the row changed under it.
@@ -189,7 +190,7 @@ func (c *conflictOp) update(x *Context, tid base.TID) (row []types.Datum, again 
 		}
 		c.row[c.m.plan.Conflict.Attrs[i]-1] = v.Get(0).Clone()
 	}
-	up, err := t.update(x, tid, c.row)
+	up, err := t.update(x, tid, c.buf, c.row)
 	if err != nil {
 		return nil, false, err
 	}

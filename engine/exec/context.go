@@ -8,6 +8,7 @@ import (
 	"manifold/engine/exec/eval"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/relation"
 	"manifold/engine/sequence"
 	"manifold/engine/txn"
 	"manifold/engine/types"
@@ -24,9 +25,14 @@ type Context struct {
 	Reporter  Reporter
 	Repeat    bool // REPEATABLE READ or SERIALIZABLE: a row changed by others since the snapshot is an error
 	Cursors   Cursors
+	After     After
+	Printer   Printer
 	TempDir   TempFiles
 	Sequences *sequence.Sequences
-	Processed int64 // rows inserted, updated or deleted by the statement's own Modify
+	// Crosscheck is what a change that looks beyond the transaction's snapshot must find its rows in all the same; nil for
+	// no such demand.
+	Crosscheck *mvcc.Snapshot
+	Processed  int64 // rows inserted, updated or deleted by the statement's own Modify
 
 	recheck map[int]recheckRow // by RTE: the rows a re-check runs over; nil outside one
 	view    mvcc.View
@@ -34,6 +40,11 @@ type Context struct {
 
 // Reporter takes what an execution has to say beside its rows.
 type Reporter interface{ Notice(n *pgerror.Error) }
+
+// Printer prints the columns and expressions of an index's key, for errors.
+type Printer interface {
+	KeyText(rel *relation.Desc, ix *relation.Index) string
+}
 
 // Cursors finds the row a cursor stands on, for WHERE CURRENT OF.
 type Cursors interface {

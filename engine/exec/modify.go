@@ -4,6 +4,7 @@ import (
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/exec/eval"
+	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
@@ -149,6 +150,11 @@ func (m *modifyOp) one(x *Context, b *vector.Batch, lane int) ([]types.Datum, *v
 		return nil, nil, 0, nil
 	}
 	for {
+		if x.Crosscheck != nil {
+			if err := m.crosscheck(x, tid); err != nil {
+				return nil, nil, 0, err
+			}
+		}
 		row, res, err := m.change(x, tid, b, lane)
 		if err != nil {
 			return nil, nil, 0, err
@@ -182,11 +188,26 @@ func (m *modifyOp) one(x *Context, b *vector.Batch, lane int) ([]types.Datum, *v
 	}
 }
 
+// crosscheck refuses a row that the transaction's own snapshot does not see.
+func (m *modifyOp) crosscheck(x *Context, tid base.TID) error {
+	row, err := m.target.Table.FetchVersion(x.Task, tid, &m.buf)
+	if err != nil {
+		return err
+	}
+	view := mvcc.NewView(x.Crosscheck, x.Tx.Manager(), x.Task)
+	if row != nil {
+		if seen, _ := view.Visible(row); seen {
+			return nil
+		}
+	}
+	return errSerialize("update")
+}
+
 // change updates or deletes the version at tid.
 func (m *modifyOp) change(x *Context, tid base.TID, b *vector.Batch, lane int) ([]types.Datum, heap.Result, error) {
 	t := m.target
 	if m.plan.Command == query.Delete && len(m.returning) == 0 {
-		res, err := t.remove(tid)
+		res, err := t.remove(x, tid)
 		return m.values, res, err
 	}
 	old, err := t.Table.FetchVersion(x.Task, tid, &m.buf)
@@ -204,13 +225,13 @@ func (m *modifyOp) change(x *Context, tid base.TID, b *vector.Batch, lane int) (
 		return nil, heap.Result{}, err
 	}
 	if m.plan.Command == query.Delete {
-		res, err := t.remove(tid)
+		res, err := t.remove(x, tid)
 		return m.values, res, err
 	}
 	for i, attr := range m.plan.Attrs {
 		m.values[attr-1] = b.Cols[m.plan.Values[i]].Get(lane)
 	}
-	res, err := t.update(x, tid, m.values)
+	res, err := t.update(x, tid, old, m.values)
 	return m.values, res, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
 	"manifold/engine/stats"
+	"manifold/engine/tuple"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
@@ -36,6 +37,9 @@ type Target struct {
 	varying []bool
 	needs   []bool // columns that an update reads though it does not set them; nil: all
 	tids    []base.TID
+	old     []types.Datum
+	keys    []bool // columns of foreign keys
+	buf     []byte
 }
 
 type targetIndex struct {
@@ -59,7 +63,8 @@ type targetGen struct {
 // NewTarget prepares a table for writing. generated gives the expressions of stored generated columns over the row.
 func (b *Builder) NewTarget(rel *relation.Desc, generated []plan.Generated) (*Target, error) {
 	c := &eval.Compiler{Lookup: b.Lookup, Name: b.Name, Fixed: b.Fixed}
-	t := &Target{Table: b.Table(rel), Stats: b.Stats.Table(rel.File.Database, rel.OID), rel: rel, row: vector.Batch{Cols: make([]vector.Vector, len(rel.Columns))}}
+	t := &Target{Table: b.Table(rel), Stats: b.Stats.Table(rel.File.Database, rel.OID), rel: rel, row: vector.Batch{Cols: make([]vector.Vector, len(rel.Columns))},
+		old: make([]types.Datum, len(rel.Columns))}
 	for i := range rel.Columns {
 		t.varying = append(t.varying, !rel.Columns[i].Fixed())
 	}
@@ -91,6 +96,7 @@ func (b *Builder) NewTarget(rel *relation.Desc, generated []plan.Generated) (*Ta
 		}
 		t.gens = append(t.gens, targetGen{g.Attr, n})
 	}
+	t.keys = t.keyColumns()
 	t.needs = t.neededColumns()
 	return t, nil
 }
@@ -111,6 +117,9 @@ func (t *Target) neededColumns() []bool {
 		for _, a := range ix.Included {
 			need[a-1] = true
 		}
+	}
+	for a, k := range t.keys {
+		need[a] = need[a] || k
 	}
 	return need
 }
@@ -214,21 +223,29 @@ func (t *Target) Insert(x *Context, values []types.Datum) (base.TID, error) {
 	return tid, t.insertEntries(x, values, tid)
 }
 
+// insertEntries adds the index entries of a new row and notes what its foreign keys want.
 func (t *Target) insertEntries(x *Context, values []types.Datum, tid base.TID) error {
+	if err := t.addEntries(x, values, tid); err != nil {
+		return err
+	}
+	return t.inserted(x, values, tid)
+}
+
+func (t *Target) addEntries(x *Context, values []types.Datum, tid base.TID) error {
 	for _, ix := range t.indexes {
 		conflict, err := t.insertEntry(x, ix, values, tid)
 		if err != nil {
 			return err
 		}
 		if conflict.Found {
-			return t.duplicate(x, ix, values)
+			return t.refuse(x, ix, values, conflict)
 		}
 	}
 	return nil
 }
 
-// update checks and writes a new version of the row at tid, and the index entries it needs.
-func (t *Target) update(x *Context, tid base.TID, values []types.Datum) (heap.Result, error) {
+// update checks and writes a new version of the row at tid, whose bytes are old, and the index entries it needs.
+func (t *Target) update(x *Context, tid base.TID, old tuple.Tuple, values []types.Datum) (heap.Result, error) {
 	if err := t.Check(x, values); err != nil {
 		return heap.Result{}, err
 	}
@@ -237,17 +254,23 @@ func (t *Target) update(x *Context, tid base.TID, values []types.Datum) (heap.Re
 		return res, err
 	}
 	t.Stats.Update(res.HOT)
-	if res.HOT {
-		return res, nil
+	if !res.HOT {
+		if err := t.addEntries(x, values, res.TID); err != nil {
+			return res, err
+		}
 	}
-	return res, t.insertEntries(x, values, res.TID)
+	if t.follows() {
+		return res, t.updated(x, old, tid, values, res.TID)
+	}
+	return res, nil
 }
 
 // remove deletes the row at tid.
-func (t *Target) remove(tid base.TID) (heap.Result, error) {
+func (t *Target) remove(x *Context, tid base.TID) (heap.Result, error) {
 	res, err := t.writer.Delete(tid)
 	if err == nil && res.Outcome == heap.OK {
 		t.Stats.Delete()
+		err = t.removed(x, tid)
 	}
 	return res, err
 }
@@ -260,10 +283,17 @@ func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, 
 		return btree.Conflict{}, err
 	}
 	var unique btree.Prober
-	if ix.desc.Unique && (ix.desc.NullsEqual || !ix.keys.null) {
+	if ix.desc.Exclusive() && (ix.desc.NullsEqual || !ix.keys.null) {
 		unique = &t.prober
 	}
 	payload := ix.keys.included(values)
+	if unique != nil && !ix.desc.Immediate {
+		w := &witness{Prober: unique}
+		if _, err := ix.writer.Insert(key, tid, payload, w); err != nil || !w.met {
+			return btree.Conflict{}, err
+		}
+		return btree.Conflict{}, x.After.Note(&RowChange{Kind: Recheck, Rel: t.rel, Index: ix.desc, New: tid})
+	}
 	for {
 		c, err := ix.writer.Insert(key, tid, payload, unique)
 		if err != nil || !c.Found || c.Wait == 0 {
@@ -273,39 +303,6 @@ func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, 
 			return c, err
 		}
 	}
-}
-
-// duplicate is the error for a key that a unique index has already.
-func (t *Target) duplicate(x *Context, ix *targetIndex, values []types.Datum) error {
-	name := ix.desc.Name
-	e := pgerror.Newf(pgerror.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", name).
-		WithTable(t.rel.Schema, t.rel.Name).WithConstraint(name)
-	cols, vals := []byte{}, []byte{}
-	next := 0
-	for i, k := range ix.desc.Keys {
-		if i > 0 {
-			cols, vals = append(cols, ", "...), append(vals, ", "...)
-		}
-		var d types.Datum
-		if k.Attr > 0 {
-			cols = append(cols, t.rel.Columns[k.Attr-1].Name...)
-			d = values[k.Attr-1]
-		} else {
-			cols = append(cols, ix.desc.Desc.Columns[i].Name...)
-			v, err := ix.keys.exprs[next].Eval(&ix.keys.frame, nil, 1)
-			next++
-			if err != nil {
-				return e
-			}
-			d = v.Get(0)
-		}
-		if d.Null {
-			vals = append(vals, "null"...)
-		} else {
-			vals = types.AppendText(vals, k.Type, d, x.Eval.Ctx.Env)
-		}
-	}
-	return e.WithDetail("Key (%s)=(%s) already exists.", cols, vals)
 }
 
 // rowLockMode gives the heap's name of a row lock strength.

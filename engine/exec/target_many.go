@@ -36,7 +36,17 @@ func (t *Target) InsertMany(x *Context, rows [][]types.Datum) error {
 			return err
 		}
 		if !all {
-			return t.insertMissing(x, t.indexes[i:], rows, tids)
+			if err := t.insertMissing(x, t.indexes[i:], rows, tids); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	if len(t.rel.ForeignKeys) > 0 {
+		for i, values := range rows {
+			if err := t.inserted(x, values, tids[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -44,6 +54,15 @@ func (t *Target) InsertMany(x *Context, rows [][]types.Datum) error {
 
 // insertBatch adds the rows' entries to an index in key order. It gives up when a key is there already.
 func (t *Target) insertBatch(x *Context, ix *targetIndex, rows [][]types.Datum, tids []base.TID) (all bool, err error) {
+	if ix.desc.Exclusive() && !ix.desc.Immediate { // each row by itself may meet another
+		for i, values := range rows {
+			if _, err := t.insertEntry(x, ix, values, tids[i]); err != nil {
+				t.Failed = i
+				return false, err
+			}
+		}
+		return true, nil
+	}
 	b := &ix.batch
 	if err := t.collect(x, ix, rows, tids); err != nil {
 		return false, err
@@ -90,7 +109,7 @@ func (t *Target) collect(x *Context, ix *targetIndex, rows [][]types.Datum, tids
 		b.bytes = append(b.bytes, ix.keys.included(values)...)
 		// When the bytes move, the entries made before keep the old ones, which stay as they are.
 		b.entries = append(b.entries, btree.Entry{Key: b.bytes[at:mid:mid], Payload: b.bytes[mid:], TID: tids[i],
-			Unique: ix.desc.Unique && (ix.desc.NullsEqual || !ix.keys.null)})
+			Unique: ix.desc.Exclusive() && (ix.desc.NullsEqual || !ix.keys.null)})
 		b.order = append(b.order, len(b.rows))
 		b.rows = append(b.rows, i)
 	}
@@ -123,7 +142,7 @@ func (t *Target) insertMissing(x *Context, indexes []*targetIndex, rows [][]type
 				return err
 			}
 			if conflict.Found {
-				return t.duplicate(x, ix, values)
+				return t.refuse(x, ix, values, conflict)
 			}
 		}
 	}

@@ -61,8 +61,10 @@ type Desc struct {
 	Indexes     []*Index // of a table, in OID order
 	Index       *Index   // of an index: its own keys
 	Checks      []Check
-	Shared      bool // a relation of the whole cluster
-	System      bool // a catalog
+	ForeignKeys []*ForeignKey // of this table
+	Referrers   []*ForeignKey // of tables (this one among them) that refer to this table
+	Shared      bool          // a relation of the whole cluster
+	System      bool          // a catalog
 	HasRules    bool
 	HasTriggers bool
 }
@@ -93,14 +95,20 @@ type Index struct {
 	Primary    bool
 	Valid      bool
 	Ready      bool
-	Immediate  bool   // false for a deferrable constraint
-	Constraint string // the constraint the index enforces, if any
-	Predicate  string // a serialized boolean expression over the table's row, if partial
+	Immediate  bool       // false for a deferrable constraint
+	Deferred   bool       // of a constraint that is INITIALLY DEFERRED
+	Constraint string     // the constraint the index enforces, if any
+	ConOID     base.OID   // its OID
+	Exclusion  []base.OID // the operators of an EXCLUDE constraint, by key column
+	Predicate  string     // a serialized boolean expression over the table's row, if partial
 	Exprs      []string
 	Method     string // "btree"
 	Fillfactor int
 	Desc       *Desc // the index's own relation descriptor
 }
+
+// Exclusive tells whether the index keeps two rows from having the same key.
+func (x *Index) Exclusive() bool { return x.Unique || len(x.Exclusion) > 0 }
 
 // IndexKey is one key column. Attr is the table's attribute number, or zero for the next of Exprs.
 type IndexKey struct {
@@ -111,6 +119,36 @@ type IndexKey struct {
 	Descending bool
 	NullsFirst bool
 }
+
+// ForeignKey is a FOREIGN KEY constraint. Its lists run in the order in which it was written.
+type ForeignKey struct {
+	OID        base.OID
+	Name       string
+	Table      base.OID // that refers
+	Target     base.OID // that is referred to
+	Index      base.OID // of Target: the unique index behind the constraint
+	Columns    []int16
+	Keys       []int16 // of Target
+	SetColumns []int16 // that ON DELETE SET NULL and SET DEFAULT change; empty: all
+	Match      byte    // 's' or 'f', as confmatchtype
+	OnUpdate   FKAction
+	OnDelete   FKAction
+	Deferrable bool
+	Deferred   bool // INITIALLY DEFERRED
+	Validated  bool
+}
+
+// FKAction is what becomes of referring rows, as confupdtype.
+type FKAction byte
+
+// The actions.
+const (
+	NoAction   FKAction = 'a'
+	Restrict   FKAction = 'r'
+	Cascade    FKAction = 'c'
+	SetNull    FKAction = 'n'
+	SetDefault FKAction = 'd'
+)
 
 // Check is a CHECK constraint; Expr is a serialized boolean expression over the row.
 type Check struct {

@@ -9,6 +9,7 @@ import (
 	"manifold/engine/catalog"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/trigger"
 	"manifold/engine/txn"
 	"manifold/engine/types"
 )
@@ -48,6 +49,7 @@ type Session struct {
 	Sequences  map[base.OID]int64 // currval
 	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
+	After      *trigger.Queue // what the transaction's changes leave to be done
 
 	UserName string // of current_user
 	Told     bool   // rows or an error are among the answers not yet sent

@@ -1,7 +1,6 @@
 package sysfuncs
 
 import (
-	"fmt"
 	"strings"
 
 	"manifold/engine/base"
@@ -18,6 +17,7 @@ func registerDefinitions(r registry) {
 	r.add(getExpr, "pg_get_expr", "pg_get_expr_ext")
 	r.add(indexDef, "pg_get_indexdef", "pg_get_indexdef_ext")
 	r.add(constraintDef, "pg_get_constraintdef", "pg_get_constraintdef_ext")
+	r.add(triggerDef, "pg_get_triggerdef", "pg_get_triggerdef_ext")
 	r.add(functionArguments, "pg_get_function_arguments", "pg_get_function_identity_arguments")
 	r.add(functionResult, "pg_get_function_result")
 	r.add(func(_ *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) { return types.Null, nil },
@@ -76,51 +76,6 @@ func indexDef(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, erro
 			out, err := deparse.IndexDef(s.Names, d, ix, col, pretty)
 			return types.Text(out), err
 		}
-	}
-	return types.Null, nil
-}
-
-func constraintDef(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
-	row, err := s.View.Row(bootstrap.RelConstraint, bootstrap.IdxConstraintOidIndex, a[0])
-	if err != nil || row == nil {
-		return types.Null, err
-	}
-	d, err := s.View.Relation(row.OID(bootstrap.ColConstraintConrelid))
-	if err != nil || d == nil {
-		return types.Null, err
-	}
-	if row.Byte(bootstrap.ColConstraintContype) == 'c' {
-		for i := range d.Checks {
-			if d.Checks[i].OID == oidArg(a[0]) {
-				out, err := deparse.CheckDef(s.Names, d, &d.Checks[i], len(a) > 1 && a[1].True())
-				return types.Text(out), err
-			}
-		}
-		return types.Null, nil
-	}
-	for _, ix := range d.Indexes {
-		if ix.OID != row.OID(bootstrap.ColConstraintConindid) {
-			continue
-		}
-		word := "UNIQUE"
-		if ix.Primary {
-			word = "PRIMARY KEY"
-		}
-		if ix.NullsEqual {
-			word += " NULLS NOT DISTINCT"
-		}
-		var keys, include []string
-		for _, k := range ix.Keys {
-			keys = append(keys, catalog.QuoteIdent(d.Columns[k.Attr-1].Name))
-		}
-		for _, k := range ix.Included {
-			include = append(include, catalog.QuoteIdent(d.Columns[k-1].Name))
-		}
-		out := fmt.Sprintf("%s (%s)", word, strings.Join(keys, ", "))
-		if len(include) > 0 {
-			out += fmt.Sprintf(" INCLUDE (%s)", strings.Join(include, ", "))
-		}
-		return types.Text(out), nil
 	}
 	return types.Null, nil
 }

@@ -54,6 +54,13 @@ func Describe(n *catalog.Names, class, oid base.OID, sub int) (string, error) {
 		}
 		col, err := describeRelation(n, r.OID(bootstrap.ColAttrdefAdrelid), int(r.Int(bootstrap.ColAttrdefAdnum)))
 		return "default value for " + col, err
+	case bootstrap.RelTrigger:
+		r, err := v.Row(class, bootstrap.IdxTriggerOidIndex, key)
+		if err != nil || r == nil {
+			return "", err
+		}
+		on, err := describeRelation(n, r.OID(bootstrap.ColTriggerTgrelid), 0)
+		return fmt.Sprintf("trigger %s on %s", r.Text(bootstrap.ColTriggerTgname), on), err
 	case bootstrap.RelRewrite:
 		r, err := v.Row(class, bootstrap.IdxRewriteOidIndex, key)
 		if err != nil || r == nil {

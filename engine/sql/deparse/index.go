@@ -13,6 +13,30 @@ import (
 // IndexDef prints CREATE INDEX for an index of a table, as pg_get_indexdef does; with column above zero only that column. The
 // table's name is qualified unless pretty printing finds it by the search path.
 func IndexDef(names *catalog.Names, table *relation.Desc, x *relation.Index, column int, pretty bool) (string, error) {
+	text, err := indexBody(names, table, x, column, pretty, false)
+	if err != nil || column > 0 {
+		return text, err
+	}
+	name := catalog.QuoteIdent(table.Schema) + "." + catalog.QuoteIdent(table.Name)
+	if pretty && visible(names, table.Namespace) {
+		name = catalog.QuoteIdent(table.Name)
+	}
+	unique := ""
+	if x.Unique {
+		unique = "UNIQUE "
+	}
+	return "CREATE " + unique + "INDEX " + catalog.QuoteIdent(x.Name) + " ON " + name + " " + text, nil
+}
+
+// ExclusionDef prints an EXCLUDE constraint as pg_get_constraintdef does.
+func ExclusionDef(names *catalog.Names, table *relation.Desc, x *relation.Index, pretty bool) (string, error) {
+	text, err := indexBody(names, table, x, 0, pretty, true)
+	return "EXCLUDE " + text, err
+}
+
+// indexBody prints what follows the name of an index's table, or one of its columns; of an exclusion constraint with its
+// operators.
+func indexBody(names *catalog.Names, table *relation.Desc, x *relation.Index, column int, pretty, exclusion bool) (string, error) {
 	cols := &Columns{}
 	for i := range table.Columns {
 		cols.Names = append(cols.Names, table.Columns[i].Name)
@@ -42,6 +66,10 @@ func IndexDef(names *catalog.Names, table *relation.Desc, x *relation.Index, col
 		case k.NullsFirst:
 			text += " NULLS FIRST"
 		}
+		if exclusion && i < len(x.Exclusion) {
+			op, _ := p.operator(x.Exclusion[i])
+			text += " WITH " + op
+		}
 		keys = append(keys, text)
 	}
 	var include []string
@@ -56,19 +84,11 @@ func IndexDef(names *catalog.Names, table *relation.Desc, x *relation.Index, col
 		return "", nil
 	}
 	var b strings.Builder
-	b.WriteString("CREATE ")
-	if x.Unique {
-		b.WriteString("UNIQUE ")
-	}
-	name := catalog.QuoteIdent(table.Schema) + "." + catalog.QuoteIdent(table.Name)
-	if pretty && visible(names, table.Namespace) {
-		name = catalog.QuoteIdent(table.Name)
-	}
 	method := x.Method
 	if method == "" {
 		method = "btree"
 	}
-	fmt.Fprintf(&b, "INDEX %s ON %s USING %s (%s)", catalog.QuoteIdent(x.Name), name, method, strings.Join(keys, ", "))
+	fmt.Fprintf(&b, "USING %s (%s)", method, strings.Join(keys, ", "))
 	if len(include) > 0 {
 		b.WriteString(" INCLUDE (" + strings.Join(include, ", ") + ")")
 	}
@@ -85,8 +105,10 @@ func IndexDef(names *catalog.Names, table *relation.Desc, x *relation.Index, col
 	if err != nil {
 		return "", err
 	}
-	b.WriteString(" WHERE " + p.Expr(e))
-	return b.String(), nil
+	if exclusion {
+		return b.String() + " WHERE (" + p.Expr(e) + ")", nil
+	}
+	return b.String() + " WHERE " + p.Expr(e), nil
 }
 
 // indexKey prints one key column: a name, or an expression in parentheses unless it is a call.
@@ -108,6 +130,25 @@ func indexKey(p *Printer, table *relation.Desc, x *relation.Index, k relation.In
 		text = "(" + text + ")"
 	}
 	return text, e.Type(), e.Collation(), nil
+}
+
+// KeyText prints the key columns of an index by commas, as the details of errors show them.
+func KeyText(names *catalog.Names, table *relation.Desc, x *relation.Index) (string, error) {
+	cols := &Columns{}
+	for i := range table.Columns {
+		cols.Names = append(cols.Names, table.Columns[i].Name)
+	}
+	p := &Printer{Names: names, Leaves: cols}
+	next := 0
+	var out []string
+	for _, k := range x.Keys {
+		text, _, _, err := indexKey(p, table, x, k, &next)
+		if err != nil {
+			return "", err
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", "), nil
 }
 
 // accepts tells whether an operator class is the one that a type gets without being told.
