@@ -202,6 +202,7 @@ func (b *Backend) commandContext(text string) (*commandContext, error) {
 		defer f.close()
 		return v.Run(&f.Firing)
 	}
+	c.Fire = b.fireImmediate
 	c.Restart = func() error {
 		if err := b.commit(); err != nil {
 			return err

@@ -22,6 +22,7 @@ type alteration struct {
 	notNull []int
 	values  map[int]query.Expr     // new values by attribute: the table is rewritten
 	old     *relation.Desc         // the table before the first change that rewrites it; nil: no rewrite
+	rekeyed []*relation.ForeignKey // of columns with another type
 	foreign []*relation.ForeignKey // to be checked against the rows
 	keys    []*indexSpec           // of new columns, to be built when the rows have their values
 }

@@ -31,6 +31,8 @@ func (a *alteration) command(cmd *pg_query.AlterTableCmd) error {
 		return a.addConstraint(d, cmd.Def.GetConstraint())
 	case pg_query.AlterTableType_AT_DropConstraint:
 		return a.dropConstraint(d, cmd)
+	case pg_query.AlterTableType_AT_AlterConstraint:
+		return a.alterConstraint(d, cmd.Def.GetConstraint())
 	case pg_query.AlterTableType_AT_ValidateConstraint:
 		return a.validateConstraint(d, cmd.Name)
 	case pg_query.AlterTableType_AT_ChangeOwner:

@@ -212,6 +212,9 @@ func (a *alteration) alterType(d *relation.Desc, cmd *pg_query.AlterTableCmd) er
 	if err := c.restoreExpressions(d.OID, attr, texts); err != nil {
 		return err
 	}
+	if err := a.rekey(d, attr); err != nil {
+		return err
+	}
 	if _, same := value.(*query.Var); !same {
 		a.rewriteFrom(d)
 		a.values[attr] = value

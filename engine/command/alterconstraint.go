@@ -23,7 +23,7 @@ func (a *alteration) addConstraint(d *relation.Desc, k *pg_query.Constraint) err
 		added, err := c.addChecks(d, []*newCheck{{node: k, name: k.Conname}})
 		a.checks = append(a.checks, added...)
 		return err
-	case pg_query.ConstrType_CONSTR_PRIMARY, pg_query.ConstrType_CONSTR_UNIQUE:
+	case pg_query.ConstrType_CONSTR_PRIMARY, pg_query.ConstrType_CONSTR_UNIQUE, pg_query.ConstrType_CONSTR_EXCLUSION:
 		if k.Indexname != "" {
 			return a.addKeyUsing(d, k)
 		}
@@ -46,7 +46,7 @@ func (a *alteration) addConstraint(d *relation.Desc, k *pg_query.Constraint) err
 		}
 		return err
 	}
-	return pgerror.Unsupported("EXCLUDE")
+	return pgerror.Unsupported("constraint type %s", k.Contype)
 }
 
 // addKeyUsing makes an index that exists the index of a key constraint.
@@ -99,9 +99,20 @@ func (a *alteration) addKeyUsing(d *relation.Desc, k *pg_query.Constraint) error
 			return err
 		}
 	}
-	con, err := c.insertConstraint(d, &constraintRow{name: name, kind: kind, columns: cols, index: ix.OID, validated: true})
+	con, err := c.insertConstraint(d, &constraintRow{name: name, kind: kind, columns: cols, index: ix.OID, validated: true,
+		deferrable: k.Deferrable, deferred: k.Initdeferred})
 	if err != nil {
 		return err
+	}
+	if k.Deferrable {
+		err := c.editRow(bootstrap.RelIndex, bootstrap.IdxIndexIndexrelidIndex,
+			func(r catalog.Row) { r.SetBool(bootstrap.ColIndexIndimmediate, false) }, oidKey(ix.OID))
+		if err != nil {
+			return err
+		}
+		if err := c.recheckTrigger(d, con, ix.OID, primary, k.Initdeferred); err != nil {
+			return err
+		}
 	}
 	own := object{bootstrap.RelConstraint, con, 0}
 	if err := c.dependConstraint(own, d, cols); err != nil {
@@ -217,6 +228,15 @@ func (a *alteration) flush() error {
 			return err
 		}
 	}
+	for _, k := range a.rekeyed {
+		if err := c.retypeForeignKey(k); err != nil {
+			return err
+		}
+		if k.Validated {
+			foreign = append(foreign, k)
+		}
+	}
+	a.rekeyed = nil
 	for _, k := range foreign {
 		if err := c.checkForeignKey(k); err != nil {
 			return err

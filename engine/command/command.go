@@ -53,7 +53,9 @@ type Context struct {
 	Plan    func(q *query.Query) (*plan.Statement, error)
 	// CheckKey looks for rows that break a foreign key.
 	CheckKey func(v *trigger.Validation) error
-	Top      bool // not inside a transaction block
+	// Fire works off what waits for constraints that are immediate now.
+	Fire func() error
+	Top  bool // not inside a transaction block
 	// Restart ends the transaction and begins another, for VACUUM between tables; nil when the statement cannot.
 	Restart func() error
 }

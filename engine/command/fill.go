@@ -14,6 +14,7 @@ import (
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
+	"manifold/engine/sql/deparse"
 	"manifold/engine/sql/query"
 	"manifold/engine/types"
 	"manifold/engine/vector"
@@ -345,7 +346,7 @@ func (c *Context) buildTree(d *relation.Desc, ix *relation.Index) (built, error)
 	}
 	set.sort()
 	n.entries = int64(len(set.list))
-	if ix.Unique {
+	if ix.Exclusive() {
 		if err := c.checkUnique(d, ix, set, s); err != nil {
 			return n, err
 		}
@@ -388,6 +389,9 @@ func (c *Context) checkUnique(d *relation.Desc, ix *relation.Index, set *entrySe
 // notUnique is the error for a key that two rows have; it reads one of them again.
 func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, s *tableScan) error {
 	e := pgerror.Newf(pgerror.UniqueViolation, "could not create unique index \"%s\"", ix.Name).WithTable(d.Schema, d.Name).WithConstraint(ix.Name)
+	if len(ix.Exclusion) > 0 {
+		e = pgerror.Newf(pgerror.ExclusionViolation, "could not create exclusion constraint \"%s\"", ix.Name).WithTable(d.Schema, d.Name).WithConstraint(ix.Name)
+	}
 	var buf []byte
 	t := c.Opened.Table(d)
 	view := mvcc.NewView(s.x.Snapshot, c.Tx.Manager(), c.Task)
@@ -404,7 +408,7 @@ func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, 
 		s.batch.Cols[i].Set(0, values[i])
 	}
 	s.batch.N, s.n = 1, 1
-	cols, vals := "", []byte(nil)
+	var vals []byte
 	k, err := c.keyMaker(d, ix)
 	if err != nil {
 		return e
@@ -412,9 +416,8 @@ func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, 
 	next := 0
 	for i := range ix.Keys {
 		if i > 0 {
-			cols, vals = cols+", ", append(vals, ", "...)
+			vals = append(vals, ", "...)
 		}
-		cols += ix.Desc.Columns[i].Name
 		value := types.Null
 		if a := ix.Keys[i].Attr; a > 0 {
 			value = values[a-1]
@@ -427,6 +430,13 @@ func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, 
 		} else {
 			vals = types.AppendText(vals, ix.Keys[i].Type, value, c.Env)
 		}
+	}
+	cols, err := deparse.KeyText(c.names(), d, ix)
+	if err != nil {
+		return err
+	}
+	if len(ix.Exclusion) > 0 {
+		return e.WithDetail("Key (%s)=(%s) conflicts with key (%s)=(%s).", cols, vals, cols, vals)
 	}
 	return e.WithDetail("Key (%s)=(%s) is duplicated.", cols, vals)
 }

@@ -359,8 +359,8 @@ func (c *Context) foreignKeyTriggers(f *foreignKey) error {
 	for _, t := range []triggerRow{
 		{table: f.Target, other: f.Table, letter: "a", proc: onDelete, events: 8, waits: waits(f.OnDelete)},
 		{table: f.Target, other: f.Table, letter: "a", proc: onUpdate, events: 16, waits: waits(f.OnUpdate)},
-		{table: f.Table, other: f.Target, letter: "c", proc: 1644, events: 4, waits: true},
-		{table: f.Table, other: f.Target, letter: "c", proc: 1645, events: 16, waits: true},
+		{table: f.Table, other: f.Target, letter: "c", proc: procCheckInsert, events: 4, waits: true},
+		{table: f.Table, other: f.Target, letter: "c", proc: procCheckUpdate, events: 16, waits: true},
 	} {
 		t.prefix, t.constraint, t.index = "RI_ConstraintTrigger_"+t.letter, f.OID, f.Index
 		t.deferrable, t.deferred = t.waits && f.Deferrable, t.waits && f.Deferred
@@ -370,6 +370,12 @@ func (c *Context) foreignKeyTriggers(f *foreignKey) error {
 	}
 	return nil
 }
+
+// RI_FKey_check_ins and RI_FKey_check_upd.
+const (
+	procCheckInsert base.OID = 1644
+	procCheckUpdate base.OID = 1645
+)
 
 // procOf gives the function that pg_trigger names for an action.
 func procOf(a relation.FKAction, onDelete bool) base.OID {
@@ -429,4 +435,55 @@ func (c *Context) checkForeignKey(f *relation.ForeignKey) error {
 		return err
 	}
 	return c.CheckKey(trigger.NewValidation(f, d, target))
+}
+
+// rekey remembers the foreign keys of a column whose type changes, and locks the tables at their other ends.
+func (a *alteration) rekey(d *relation.Desc, attr int) error {
+	add := func(k *relation.ForeignKey) {
+		for _, x := range a.rekeyed {
+			if x.OID == k.OID {
+				return
+			}
+		}
+		a.rekeyed = append(a.rekeyed, k)
+	}
+	for _, k := range d.ForeignKeys {
+		if has(k.Columns, int16(attr)) {
+			add(k)
+		}
+	}
+	for _, k := range d.Referrers {
+		if has(k.Keys, int16(attr)) {
+			add(k)
+		}
+	}
+	for _, k := range a.rekeyed {
+		for _, rel := range []base.OID{k.Table, k.Target} {
+			if err := a.c.lockRelation(rel, lock.AccessExclusive, k.Name, false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// retypeForeignKey finds the operators of a foreign key anew.
+func (c *Context) retypeForeignKey(k *relation.ForeignKey) error {
+	d, err := c.relation(k.Table)
+	if err != nil {
+		return err
+	}
+	target, err := c.relation(k.Target)
+	if err != nil {
+		return err
+	}
+	f := &foreignKey{ForeignKey: *k}
+	if err := c.keyOperators(f, d, target); err != nil {
+		return err
+	}
+	if err := c.editRow(bootstrap.RelConstraint, bootstrap.IdxConstraintOidIndex, f.fill, oidKey(k.OID)); err != nil {
+		return err
+	}
+	_, err = c.reread(k.Target)
+	return err
 }

@@ -38,20 +38,23 @@ type indexSpec struct {
 	nullsEqual bool
 	primary    bool
 	constraint bool
-	existing   base.OID // ADD CONSTRAINT USING INDEX
+	deferrable bool
+	deferred   bool
+	operators  [][]string // of an EXCLUDE constraint, by column
 }
 
 // keySpec reads a PRIMARY KEY or UNIQUE constraint.
 func (c *Context) keySpec(k *pg_query.Constraint) (*indexSpec, error) {
-	if k.Deferrable || k.Initdeferred {
-		return nil, pgerror.Unsupported("DEFERRABLE")
+	if k.Contype == pg_query.ConstrType_CONSTR_EXCLUSION {
+		return c.exclusionSpec(k)
 	}
 	options, err := relOptions(k.Options, indexOptions())
 	if err != nil {
 		return nil, err
 	}
 	s := &indexSpec{name: k.Conname, unique: true, nullsEqual: k.NullsNotDistinct, constraint: true, options: options,
-		primary: k.Contype == pg_query.ConstrType_CONSTR_PRIMARY, including: strs(k.Including)}
+		primary: k.Contype == pg_query.ConstrType_CONSTR_PRIMARY, including: strs(k.Including),
+		deferrable: k.Deferrable, deferred: k.Initdeferred}
 	for _, name := range strs(k.Keys) {
 		s.columns = append(s.columns, indexColumn{name: name})
 	}
@@ -61,12 +64,8 @@ func (c *Context) keySpec(k *pg_query.Constraint) (*indexSpec, error) {
 func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 	const tag = "CREATE INDEX"
 	s := node.GetIndexStmt()
-	if m := s.AccessMethod; m != "" && m != "btree" {
-		switch m {
-		case "hash", "gist", "gin", "spgist", "brin":
-			return "", pgerror.Unsupported("access method \"%s\"", m)
-		}
-		return "", pgerror.Newf(pgerror.UndefinedObject, "access method \"%s\" does not exist", m)
+	if err := methodSupported(s.AccessMethod); err != nil {
+		return "", err
 	}
 	if s.Concurrent {
 		return "", pgerror.Unsupported("CREATE INDEX CONCURRENTLY")
@@ -95,9 +94,7 @@ func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 		return "", err
 	}
 	for _, n := range s.IndexParams {
-		e := n.GetIndexElem()
-		spec.columns = append(spec.columns, indexColumn{name: e.Name, expr: e.Expr, as: e.Indexcolname, collation: strs(e.Collation),
-			opclass: strs(e.Opclass), descending: e.Ordering == pg_query.SortByDir_SORTBY_DESC, nulls: e.NullsOrdering})
+		spec.columns = append(spec.columns, columnOf(n.GetIndexElem()))
 	}
 	for _, n := range s.IndexIncludingParams {
 		e := n.GetIndexElem()
@@ -133,6 +130,7 @@ type resolvedIndex struct {
 	exprs      []string
 	objects    []object
 	predicate  query.Expr
+	operators  []base.OID // of an EXCLUDE constraint
 }
 
 // createIndex makes an index, fills it and, for a key constraint, records that.
@@ -303,7 +301,12 @@ func (c *Context) resolveKey(d *relation.Desc, s *indexSpec, col *indexColumn, r
 	r.collations = append(r.collations, coll)
 	r.classes = append(r.classes, class)
 	r.options = append(r.options, option)
-	return nil
+	if len(s.operators) == 0 {
+		return nil
+	}
+	op, err := c.exclusionOperator(s.operators[len(r.classes)-1], a.typ, class)
+	r.operators = append(r.operators, op)
+	return err
 }
 
 func stringNodes(list []string) []*pg_query.Node {
@@ -442,7 +445,10 @@ func (c *Context) indexName(d *relation.Desc, s *indexSpec, r *resolvedIndex) (s
 		cols += r.attributes[i].name
 	}
 	label := "idx"
-	if s.constraint {
+	switch {
+	case len(s.operators) > 0:
+		label = "excl"
+	case s.constraint:
 		label = "key"
 	}
 	for i := range s.including {
@@ -460,11 +466,13 @@ func (c *Context) insertIndex(d *relation.Desc, s *indexSpec, r *resolvedIndex, 
 	row.SetBool(bootstrap.ColIndexIndisunique, s.unique)
 	row.SetBool(bootstrap.ColIndexIndnullsnotdistinct, s.nullsEqual)
 	row.SetBool(bootstrap.ColIndexIndisprimary, s.primary)
-	for _, col := range []int{bootstrap.ColIndexIndisexclusion, bootstrap.ColIndexIndisclustered, bootstrap.ColIndexIndcheckxmin,
+	row.SetBool(bootstrap.ColIndexIndisexclusion, len(r.operators) > 0)
+	row.SetBool(bootstrap.ColIndexIndimmediate, !s.deferrable)
+	for _, col := range []int{bootstrap.ColIndexIndisclustered, bootstrap.ColIndexIndcheckxmin,
 		bootstrap.ColIndexIndisreplident} {
 		row.SetBool(col, false)
 	}
-	for _, col := range []int{bootstrap.ColIndexIndimmediate, bootstrap.ColIndexIndisvalid, bootstrap.ColIndexIndisready,
+	for _, col := range []int{bootstrap.ColIndexIndisvalid, bootstrap.ColIndexIndisready,
 		bootstrap.ColIndexIndislive} {
 		row.SetBool(col, true)
 	}
@@ -503,15 +511,24 @@ func (c *Context) dependIndex(d *relation.Desc, s *indexSpec, r *resolvedIndex, 
 	own := relObject(oid)
 	if s.constraint {
 		kind := byte('u')
-		if s.primary {
+		switch {
+		case s.primary:
 			kind = 'p'
+		case len(r.operators) > 0:
+			kind = 'x'
 		}
-		con, err := c.insertConstraint(d, &constraintRow{name: name, kind: kind, columns: r.keys[:len(s.columns)], index: oid, validated: true})
+		con, err := c.insertConstraint(d, &constraintRow{name: name, kind: kind, columns: r.keys[:len(s.columns)], index: oid, validated: true,
+			deferrable: s.deferrable, deferred: s.deferred, exclusion: r.operators})
 		if err != nil {
 			return err
 		}
+		if s.deferrable {
+			if err := c.recheckTrigger(d, con, oid, s.primary, s.deferred); err != nil {
+				return err
+			}
+		}
 		k := object{bootstrap.RelConstraint, con, 0}
-		if err := c.dependConstraint(k, d, r.keys); err != nil {
+		if err := c.dependConstraint(k, d, columnsOf(r)); err != nil {
 			return err
 		}
 		return c.depend(own, k, depInternal)
@@ -527,7 +544,14 @@ func (c *Context) dependIndex(d *relation.Desc, s *indexSpec, r *resolvedIndex, 
 
 // likeIndex makes the definition of an index like another table's.
 func (c *Context) likeIndex(d *relation.Desc, ix *relation.Index, moved []int) (*indexSpec, error) {
-	s := &indexSpec{unique: ix.Unique, nullsEqual: ix.NullsEqual, primary: ix.Primary, constraint: ix.Constraint != ""}
+	s := &indexSpec{unique: ix.Unique, nullsEqual: ix.NullsEqual, primary: ix.Primary, constraint: ix.Constraint != "",
+		deferrable: !ix.Immediate, deferred: ix.Deferred}
+	if ix.Fillfactor > 0 {
+		s.options = []string{"fillfactor=" + itoa(ix.Fillfactor)}
+	}
+	for range ix.Exclusion {
+		s.operators = append(s.operators, []string{"pg_catalog", "="})
+	}
 	next := 0
 	for i := range ix.Keys {
 		k := &ix.Keys[i]

@@ -24,6 +24,8 @@ func runner(n *pg_query.Node) runFunc {
 		return createSchema
 	case *pg_query.Node_DropStmt:
 		return dropStmt
+	case *pg_query.Node_ConstraintsSetStmt:
+		return setConstraints
 	case *pg_query.Node_TruncateStmt:
 		return truncate
 	case *pg_query.Node_VacuumStmt:

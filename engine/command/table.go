@@ -253,15 +253,13 @@ func (t *newTable) constraint(k *pg_query.Constraint, col *newColumn) error {
 		col.gen, col.generated = k.RawExpr, 's'
 	case pg_query.ConstrType_CONSTR_CHECK:
 		t.checks = append(t.checks, &newCheck{node: k, name: k.Conname})
-	case pg_query.ConstrType_CONSTR_PRIMARY, pg_query.ConstrType_CONSTR_UNIQUE:
+	case pg_query.ConstrType_CONSTR_PRIMARY, pg_query.ConstrType_CONSTR_UNIQUE, pg_query.ConstrType_CONSTR_EXCLUSION:
 		return t.key(k, col)
 	case pg_query.ConstrType_CONSTR_FOREIGN:
 		if col != nil {
 			k.FkAttrs = []*pg_query.Node{pg_query.MakeStrNode(col.name)}
 		}
 		t.foreign = append(t.foreign, k)
-	case pg_query.ConstrType_CONSTR_EXCLUSION:
-		return pgerror.Unsupported("EXCLUDE")
 	}
 	return nil
 }
@@ -284,6 +282,9 @@ func (t *newTable) key(k *pg_query.Constraint, col *newColumn) error {
 		}
 	}
 	for i := range spec.columns {
+		if len(spec.operators) > 0 {
+			break // its columns are looked up like an index's
+		}
 		found := false
 		for _, x := range t.columns {
 			if x.name == spec.columns[i].name {

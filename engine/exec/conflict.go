@@ -31,7 +31,7 @@ func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 	p := m.plan.Conflict
 	c := &conflictOp{m: m, row: make([]types.Datum, len(m.plan.Rel.Columns))}
 	for _, ix := range m.target.indexes {
-		chosen := len(p.Indexes) == 0 && ix.desc.Exclusive() && ix.desc.Immediate
+		chosen := len(p.Indexes) == 0 && ix.desc.Exclusive()
 		for _, oid := range p.Indexes {
 			chosen = chosen || oid == ix.desc.OID
 		}
@@ -83,6 +83,11 @@ func (c *conflictOp) insert(x *Context) ([]types.Datum, error) {
 func (c *conflictOp) look(x *Context) (at base.TID, found, retry bool, err error) {
 	t := c.m.target
 	for i, ix := range c.arbiters {
+		if !ix.desc.Immediate {
+			return at, false, false, pgerror.New(pgerror.ObjectNotInPrerequisiteState,
+				"ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters").
+				WithTable(t.rel.Schema, t.rel.Name).WithConstraint(ix.desc.Name)
+		}
 		key, ok, err := ix.keys.of(x.Eval, c.m.values)
 		if err != nil {
 			return at, false, false, err

@@ -18,7 +18,7 @@ func (s *state) onConflict(it *item, n *pg_query.OnConflictClause) error {
 	c := &query.OnConflict{Update: n.Action == pg_query.OnConflictAction_ONCONFLICT_UPDATE}
 	s.q.Conflict = c
 	if n.Infer != nil {
-		indexes, err := s.inferIndexes(it, n.Infer)
+		indexes, err := s.inferIndexes(it, n.Infer, n.Action == pg_query.OnConflictAction_ONCONFLICT_UPDATE)
 		if err != nil {
 			return err
 		}
@@ -54,13 +54,13 @@ func (s *state) onConflict(it *item, n *pg_query.OnConflictClause) error {
 }
 
 // inferIndexes finds the unique indexes that ON CONFLICT (columns) or ON CONSTRAINT names.
-func (s *state) inferIndexes(it *item, n *pg_query.InferClause) ([]base.OID, error) {
+func (s *state) inferIndexes(it *item, n *pg_query.InferClause, update bool) ([]base.OID, error) {
 	rel := it.entry.Rel
 	if n.Conname != "" {
 		for _, x := range rel.Indexes {
-			if x.Constraint == n.Conname && x.Unique {
-				if !x.Immediate {
-					return nil, pgerror.Newf(pgerror.ObjectNotInPrerequisiteState, "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters")
+			if x.Constraint == n.Conname && x.Exclusive() {
+				if update && !x.Unique {
+					return nil, pgerror.New(pgerror.WrongObjectType, "ON CONFLICT DO UPDATE not supported with exclusion constraints")
 				}
 				return []base.OID{x.OID}, nil
 			}
@@ -112,7 +112,7 @@ func (s *state) inferIndexes(it *item, n *pg_query.InferClause) ([]base.OID, err
 func (s *state) matchIndexes(rel *relation.Desc, attrs map[int16]bool, exprs []query.Expr, where query.Expr) ([]base.OID, error) {
 	var out []base.OID
 	for _, x := range rel.Indexes {
-		if !x.Unique || !x.Immediate || !x.Valid || len(x.Keys) != len(attrs)+len(exprs) {
+		if !x.Unique || !x.Valid || len(x.Keys) != len(attrs)+len(exprs) {
 			continue
 		}
 		ok, err := s.indexMatches(x, attrs, exprs, where)

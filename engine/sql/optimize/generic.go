@@ -31,7 +31,7 @@ func Generic(s *plan.Statement) bool {
 }
 
 func uniqueScan(n *plan.IndexScan) bool {
-	if !n.Index.Unique {
+	if !n.Index.Unique || !n.Index.Immediate {
 		return false
 	}
 	fixed := map[int]bool{}

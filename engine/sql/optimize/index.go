@@ -406,7 +406,7 @@ func containsExpr(l []query.Expr, e query.Expr) bool {
 
 // uniqueMatch tells whether equalities fix all columns of a unique index.
 func (l *level) uniqueMatch(x *relation.Index, m []keyMatch) bool {
-	if !x.Unique {
+	if !x.Unique || !x.Immediate {
 		return false
 	}
 	n := 0

@@ -431,7 +431,7 @@ func (l *level) uniqueColumn(e query.Expr) bool {
 		return false
 	}
 	for _, x := range r.Rel.Indexes {
-		if x.Unique && x.Predicate == "" && len(x.Keys) == 1 && int(x.Keys[0].Attr) == v.Attr {
+		if x.Unique && x.Immediate && x.Predicate == "" && len(x.Keys) == 1 && int(x.Keys[0].Attr) == v.Attr {
 			return true
 		}
 	}

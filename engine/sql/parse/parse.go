@@ -80,6 +80,9 @@ func parseError(err error) error {
 	case "report_invalid_encoding", "report_invalid_encoding_int": // an escape such as '\xff'
 		return pgerror.New(pgerror.CharacterNotInRepertoire, pe.Message)
 	}
+	if pe.Message == "MATCH PARTIAL not yet implemented" { // raised by a rule of the grammar itself
+		code = pgerror.FeatureNotSupported
+	}
 	e := pgerror.New(code, pe.Message)
 	if pe.Cursorpos > 0 {
 		e.Position = pe.Cursorpos
