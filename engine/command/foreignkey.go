@@ -287,11 +287,6 @@ func (c *Context) keyOperators(f *foreignKey, d, target *relation.Desc) error {
 	return nil
 }
 
-func (c *Context) typeName(t base.OID) string {
-	name, _ := c.names().TypeName(t)
-	return name
-}
-
 func (c *Context) baseType(t base.OID) (base.OID, error) {
 	for {
 		x, err := c.View.MustType(t)

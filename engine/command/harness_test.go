@@ -21,6 +21,7 @@ import (
 	"manifold/engine/sequence"
 	"manifold/engine/session"
 	"manifold/engine/sql/analyze"
+	"manifold/engine/sql/deparse"
 	"manifold/engine/sql/optimize"
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plan"
@@ -145,13 +146,24 @@ func (s *server) context(tx *txn.Tx, text string) *Context {
 		snap := &mvcc.Snapshot{}
 		tx.Snapshot(snap)
 		s.snaps = append(s.snaps, snap)
-		return &exec.Context{Task: task, Tx: tx, Snapshot: snap, WorkMem: 4 << 20,
+		return &exec.Context{Task: task, Tx: tx, Snapshot: snap, WorkMem: 4 << 20, Printer: keyPrinter{names},
 			Eval: &eval.Env{Task: task, Ctx: s.ctx, Values: values{s}, Run: 1}}
 	}
 	c.Plan = func(q *query.Query) (*plan.Statement, error) {
 		return optimize.Statement(&optimize.Options{View: v}, q)
 	}
 	return c
+}
+
+// keyPrinter implements exec.Printer.
+type keyPrinter struct{ names *catalog.Names }
+
+func (p keyPrinter) KeyText(rel *relation.Desc, ix *relation.Index) string {
+	text, err := deparse.KeyText(p.names, rel, ix)
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 func lookup(oid base.OID) (builtins.Entry, bool) {

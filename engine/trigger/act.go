@@ -76,7 +76,9 @@ func (c *checker) keyOf(f *Firing, rel *relation.Desc, tid base.TID) ([]types.Da
 	if err != nil || row == nil {
 		return nil, err
 	}
-	c.values = deform(t, c.values, row)
+	if c.values, err = deform(f, t, c.values, row, c.fk.Keys); err != nil {
+		return nil, err
+	}
 	out := make([]types.Datum, len(c.fk.Keys), 2*len(c.fk.Keys))
 	for i, a := range c.fk.Keys {
 		out[i] = c.values[a-1].Clone()

@@ -140,7 +140,9 @@ func (c *checker) refers(f *Firing, rel *relation.Desc, tid base.TID) error {
 	if st, _ := c.view.Dirty(row); st != mvcc.SelfInsert && st != mvcc.Live {
 		return nil // replaced or deleted since; what replaced it has an event of its own
 	}
-	c.values = deform(t, c.values, row)
+	if c.values, err = deform(f, t, c.values, row, c.fk.Columns); err != nil {
+		return err
+	}
 	c.params = c.params[:0]
 	nulls := 0
 	for _, a := range c.fk.Columns {
@@ -163,12 +165,21 @@ func (c *checker) refers(f *Firing, rel *relation.Desc, tid base.TID) error {
 	return c.missing(f, c.params)
 }
 
-// deform takes a row apart, over the memory of into when there is enough.
-func deform(t *heap.Table, into []types.Datum, row tuple.Tuple) []types.Datum {
+// deform takes a row apart, over the memory of into when there is enough; only the columns attrs are sure to be values.
+func deform(f *Firing, t *heap.Table, into []types.Datum, row tuple.Tuple, attrs []int16) ([]types.Datum, error) {
 	if n := len(t.Desc.Columns); cap(into) < n {
 		into = make([]types.Datum, n)
 	}
-	return t.Layout.Deform(into[:0], row)
+	into = t.Layout.Deform(into[:0], row)
+	for _, a := range attrs {
+		if t.Layout.Variable(int(a) - 1) {
+			var err error
+			if into[a-1], err = t.Value(f.Task, into[a-1]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return into, nil
 }
 
 // missing is the error for a row that refers to nothing.
@@ -307,7 +318,10 @@ func (c *checker) lock(f *Firing, tid base.TID) (bool, error) {
 		if err != nil || row == nil {
 			return false, err
 		}
-		values := deform(c.table, nil, row)
+		values, err := deform(f, c.table, nil, row, c.fk.Keys)
+		if err != nil {
+			return false, err
+		}
 		key := make([]types.Datum, len(c.fk.Keys))
 		for i, a := range c.fk.Keys {
 			key[i] = values[a-1]
