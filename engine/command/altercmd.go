@@ -162,7 +162,7 @@ func (a *alteration) addIdentity(d *relation.Desc, attr int, k *pg_query.Constra
 	case col.HasDefault:
 		return pgerror.Newf(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" already has a default value", col.Name, d.Name)
 	}
-	t := &newTable{c: c, name: d.Name, schema: d.Namespace, temp: d.Persistence == relation.Temporary}
+	t := &newTable{c: c, name: d.Name, schema: d.Namespace, persist: d.Persistence}
 	n := &newColumn{attribute: attribute{name: col.Name, typ: col.Type}, sequence: &ownedSequence{identity: true, options: k.Options, typ: col.Type}}
 	if err := t.makeSequence(n); err != nil {
 		return err

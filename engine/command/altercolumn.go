@@ -45,7 +45,7 @@ func (a *alteration) addColumn(d *relation.Desc, cmd *pg_query.AlterTableCmd) er
 	if len(d.Columns) >= 1600 {
 		return pgerror.New(pgerror.TooManyColumns, "tables can have at most 1600 columns")
 	}
-	t := &newTable{c: c, name: d.Name, schema: d.Namespace, temp: d.Persistence == relation.Temporary}
+	t := &newTable{c: c, name: d.Name, schema: d.Namespace, persist: d.Persistence}
 	if err := t.column(n); err != nil {
 		return err
 	}

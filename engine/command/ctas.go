@@ -37,7 +37,7 @@ func (c *Context) tableAs(q *pg_query.Node, into *pg_query.IntoClause, ifNotExis
 	if !analyze.Optimizable(q) {
 		return "", pgerror.Unsupported("CREATE TABLE AS EXECUTE")
 	}
-	schema, temp, err := c.creationSchema(into.Rel)
+	schema, persistence, err := c.creationSchema(into.Rel)
 	if err != nil {
 		return "", err
 	}
@@ -63,11 +63,8 @@ func (c *Context) tableAs(q *pg_query.Node, into *pg_query.IntoClause, ifNotExis
 	if err := c.admit(p); err != nil {
 		return "", err
 	}
-	d := &definition{name: into.Rel.Relname, schema: schema, kind: relation.KindTable, persistence: relation.Permanent,
+	d := &definition{name: into.Rel.Relname, schema: schema, kind: relation.KindTable, persistence: persistence,
 		owner: c.Session.Role, attributes: attrs, options: options, method: bootstrap.MethodHeap, hasType: true}
-	if temp {
-		d.persistence = relation.Temporary
-	}
 	oid, err := c.define(d)
 	if err != nil || into.SkipData {
 		return "CREATE TABLE AS", err

@@ -224,29 +224,30 @@ func (c *Context) superuser() (bool, error) {
 	return r != nil && r.Super, err
 }
 
-// creationSchema gives the schema a new relation goes to.
-func (c *Context) creationSchema(rv *pg_query.RangeVar) (ns base.OID, temp bool, err error) {
+// creationSchema gives the schema a new relation goes to, and its persistence.
+func (c *Context) creationSchema(rv *pg_query.RangeVar) (ns base.OID, persistence byte, err error) {
 	if rv.Relpersistence == "t" || rv.Schemaname == "pg_temp" {
 		if rv.Schemaname != "" && rv.Schemaname != "pg_temp" {
-			return 0, false, c.at(pgerror.New(pgerror.InvalidTableDefinition, "cannot create temporary relation in non-temporary schema"), rv.Location)
+			return 0, relation.Permanent, c.at(pgerror.New(pgerror.InvalidTableDefinition, "cannot create temporary relation in non-temporary schema"), rv.Location)
 		}
 		ns, err = c.tempSchema()
-		return ns, true, err
+		return ns, relation.Temporary, err
 	}
+	persistence = relation.Permanent
 	if rv.Relpersistence == "u" {
-		return 0, false, pgerror.Unsupported("UNLOGGED")
+		persistence = relation.Unlogged
 	}
 	if rv.Schemaname != "" {
 		if ns, err = c.schemaOID(rv.Schemaname); err != nil {
-			return 0, false, err
+			return 0, relation.Permanent, err
 		}
 		if ns == 0 {
-			return 0, false, c.at(pgerror.Newf(pgerror.UndefinedSchema, "schema \"%s\" does not exist", rv.Schemaname), rv.Location)
+			return 0, relation.Permanent, c.at(pgerror.Newf(pgerror.UndefinedSchema, "schema \"%s\" does not exist", rv.Schemaname), rv.Location)
 		}
 	} else {
 		explicit, _, err := sysfuncs.Path(c.View, c.Session)
 		if err != nil {
-			return 0, false, err
+			return 0, relation.Permanent, err
 		}
 		for _, o := range explicit {
 			if o != c.Session.Temp.Namespace {
@@ -255,10 +256,16 @@ func (c *Context) creationSchema(rv *pg_query.RangeVar) (ns base.OID, temp bool,
 			}
 		}
 		if ns == 0 {
-			return 0, false, c.at(pgerror.New(pgerror.UndefinedSchema, "no schema has been selected to create in"), rv.Location)
+			return 0, relation.Permanent, c.at(pgerror.New(pgerror.UndefinedSchema, "no schema has been selected to create in"), rv.Location)
 		}
 	}
-	return ns, ns == c.Session.Temp.Namespace && ns != 0, c.mayCreateIn(ns)
+	if ns == c.Session.Temp.Namespace {
+		if persistence == relation.Unlogged {
+			return 0, persistence, c.at(pgerror.New(pgerror.InvalidTableDefinition, "only temporary relations may be created in temporary schemas"), rv.Location)
+		}
+		persistence = relation.Temporary
+	}
+	return ns, persistence, c.mayCreateIn(ns)
 }
 
 // mayCreateIn fails with 42501 unless the current role may create objects in a schema.

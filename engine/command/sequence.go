@@ -160,7 +160,7 @@ func (d *sequenceDef) complete(minSet, maxSet, startSet, minGiven, maxGiven bool
 func createSequence(c *Context, node *pg_query.Node) (string, error) {
 	const tag = "CREATE SEQUENCE"
 	s := node.GetCreateSeqStmt()
-	schema, temp, err := c.creationSchema(s.Sequence)
+	schema, persistence, err := c.creationSchema(s.Sequence)
 	if err != nil {
 		return "", err
 	}
@@ -171,7 +171,7 @@ func createSequence(c *Context, node *pg_query.Node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	oid, err := c.makeSequence(s.Sequence.Relname, schema, temp, d)
+	oid, err := c.makeSequence(s.Sequence.Relname, schema, persistence, d)
 	if err != nil {
 		return "", err
 	}
@@ -179,16 +179,13 @@ func createSequence(c *Context, node *pg_query.Node) (string, error) {
 }
 
 // makeSequence makes a sequence: its relation, pg_sequence row and file.
-func (c *Context) makeSequence(name string, schema base.OID, temp bool, d *sequenceDef) (base.OID, error) {
-	rel := &definition{name: name, schema: schema, kind: relation.KindSequence, persistence: relation.Permanent, owner: c.Session.Role,
+func (c *Context) makeSequence(name string, schema base.OID, persistence byte, d *sequenceDef) (base.OID, error) {
+	rel := &definition{name: name, schema: schema, kind: relation.KindSequence, persistence: persistence, owner: c.Session.Role,
 		attributes: []attribute{
 			{name: "last_value", typ: types.OIDInt8, typmod: -1, notNull: true},
 			{name: "log_cnt", typ: types.OIDInt8, typmod: -1, notNull: true},
 			{name: "is_called", typ: types.OIDBool, typmod: -1, notNull: true},
 		}}
-	if temp {
-		rel.persistence = relation.Temporary
-	}
 	oid, err := c.define(rel)
 	if err != nil {
 		return 0, err

@@ -38,7 +38,7 @@ type newTable struct {
 	c       *Context
 	name    string
 	schema  base.OID
-	temp    bool
+	persist byte
 	columns []*newColumn
 	checks  []*newCheck
 	keys    []*indexSpec
@@ -69,14 +69,14 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 	case s.Oncommit == pg_query.OnCommitAction_ONCOMMIT_DROP || s.Oncommit == pg_query.OnCommitAction_ONCOMMIT_DELETE_ROWS:
 		return "", pgerror.Unsupported("ON COMMIT")
 	}
-	schema, temp, err := c.creationSchema(s.Relation)
+	schema, persistence, err := c.creationSchema(s.Relation)
 	if err != nil {
 		return "", err
 	}
 	if exists, err := c.exists(schema, s.Relation.Relname, s.IfNotExists); exists || err != nil {
 		return tag, err
 	}
-	t := &newTable{c: c, name: s.Relation.Relname, schema: schema, temp: temp}
+	t := &newTable{c: c, name: s.Relation.Relname, schema: schema, persist: persistence}
 	if err := t.elements(s.TableElts); err != nil {
 		return "", err
 	}
@@ -303,11 +303,8 @@ func (t *newTable) key(k *pg_query.Constraint, col *newColumn) error {
 // create makes the table with everything that belongs to it and gives its OID.
 func (t *newTable) create(options []string) (base.OID, error) {
 	c := t.c
-	d := &definition{name: t.name, schema: t.schema, kind: relation.KindTable, persistence: relation.Permanent,
+	d := &definition{name: t.name, schema: t.schema, kind: relation.KindTable, persistence: t.persist,
 		owner: c.Session.Role, options: options, method: bootstrap.MethodHeap, hasType: true}
-	if t.temp {
-		d.persistence = relation.Temporary
-	}
 	for _, col := range t.columns {
 		if col.sequence != nil {
 			if err := t.makeSequence(col); err != nil {
@@ -365,7 +362,7 @@ func (t *newTable) makeSequence(col *newColumn) error {
 	if p.name != nil {
 		name = p.name[len(p.name)-1]
 	}
-	col.sequence.oid, err = c.makeSequence(name, t.schema, t.temp, p)
+	col.sequence.oid, err = c.makeSequence(name, t.schema, t.persist, p)
 	return err
 }
 

@@ -43,7 +43,10 @@ func createView(c *Context, node *pg_query.Node) (string, error) {
 		rv.Relpersistence = "t"
 		c.notice(pgerror.SuccessfulCompletion, "view \"%s\" will be a temporary view", rv.Relname)
 	}
-	schema, temp, err := c.creationSchema(rv)
+	if rv.Relpersistence == "u" {
+		return "", pgerror.New(pgerror.SyntaxError, "views cannot be unlogged because they do not have storage")
+	}
+	schema, persistence, err := c.creationSchema(rv)
 	if err != nil {
 		return "", err
 	}
@@ -55,11 +58,8 @@ func createView(c *Context, node *pg_query.Node) (string, error) {
 	if old != 0 && s.Replace {
 		return tag, c.replaceView(old, attrs, options, r.Query, objects)
 	}
-	d := &definition{name: rv.Relname, schema: schema, kind: relation.KindView, persistence: relation.Permanent, owner: c.Session.Role,
+	d := &definition{name: rv.Relname, schema: schema, kind: relation.KindView, persistence: persistence, owner: c.Session.Role,
 		attributes: attrs, options: options, hasType: true}
-	if temp {
-		d.persistence = relation.Temporary
-	}
 	oid, err := c.define(d)
 	if err != nil {
 		return "", err

@@ -115,7 +115,8 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		return err
 	}
 	replay := txn.NewReplay(c.Clog, f.Checkpoint.NextXID, f.Checkpoint.NextOID)
-	if f.State != control.StateShutdown && f.State != control.StateNew {
+	crashed := f.State != control.StateShutdown && f.State != control.StateNew
+	if crashed {
 		if err = c.Control.Update(func(f *control.File) { f.State = control.StateCrashRecovery }); err != nil {
 			return err
 		}
@@ -134,6 +135,9 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		return err
 	}
 	c.Pool.SetLog(c.Log)
+	if err = c.reset(crashed); err != nil {
+		return err
+	}
 	if err = c.abortUnfinished(replay); err != nil {
 		return err
 	}

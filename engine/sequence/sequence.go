@@ -81,6 +81,12 @@ func (q *Sequences) Create(task *activity.Task, tx *txn.Tx, d *relation.Desc, st
 	if err := tx.CreateFork(task, d.File, base.MainFork, d.Logged()); err != nil {
 		return err
 	}
+	if d.Persistence == relation.Unlogged {
+		err := tx.CreateInit(task, d.File, 1, func(_ base.BlockNumber, p page.Page) { initPage(p, State{Last: start}) })
+		if err != nil {
+			return err
+		}
+	}
 	buf, err := q.pool.Extend(task, d.File, base.MainFork)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package txn
 import (
 	"manifold/engine/activity"
 	"manifold/engine/base"
+	"manifold/engine/page"
 	"manifold/engine/rmgr"
 )
 
@@ -26,6 +27,31 @@ func (t *Tx) CreateFork(task *activity.Task, f base.RelFile, fork base.Fork, log
 	}
 	if fork == base.MainFork {
 		t.DropOnAbort(f)
+	}
+	return nil
+}
+
+// CreateInit makes the init fork of an unlogged relation: n pages that build fills, logged whole. The relation begins anew
+// with a copy of them after a crash.
+func (t *Tx) CreateInit(task *activity.Task, f base.RelFile, n int, build func(i base.BlockNumber, p page.Page)) error {
+	if err := t.CreateFork(task, f, base.InitFork, true); err != nil {
+		return err
+	}
+	for range n {
+		buf, err := t.p.m.pool.Extend(task, f, base.InitFork)
+		if err != nil {
+			return err
+		}
+		build(buf.Tag().Block, buf.Page())
+		buf.MarkDirty()
+		lsn, err := t.p.m.log.LogImage(buf.Tag(), buf.Page())
+		if err == nil {
+			buf.SetLSN(lsn)
+		}
+		buf.UnlockRelease()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type building struct {
 
 // NewBuilder makes the files of an index for a bulk load; fillfactor is in percent, 90 when zero.
 func (ix *Index) NewBuilder(task *activity.Task, tx *txn.Tx, fillfactor int) (*Builder, error) {
-	if err := tx.CreateFork(task, ix.file, base.MainFork, ix.logged); err != nil {
+	if err := ix.createFiles(task, tx); err != nil {
 		return nil, err
 	}
 	if fillfactor <= 0 || fillfactor > 100 {

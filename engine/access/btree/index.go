@@ -43,9 +43,37 @@ func Open(txns *txn.Manager, ix *relation.Index, logged bool) *Index {
 
 // Create makes the files of an index within a transaction, with an empty tree.
 func (ix *Index) Create(task *activity.Task, tx *txn.Tx) error {
-	if err := tx.CreateFork(task, ix.file, base.MainFork, ix.logged); err != nil {
+	if err := ix.createFiles(task, tx); err != nil {
 		return err
 	}
+	return ix.begin(task)
+}
+
+// createFiles makes the empty file of an index and, of an unlogged one, the tree that it begins anew with after a crash.
+func (ix *Index) createFiles(task *activity.Task, tx *txn.Tx) error {
+	if err := tx.CreateFork(task, ix.file, base.MainFork, ix.logged); err != nil || ix.logged || ix.file.Temp != 0 {
+		return err
+	}
+	return tx.CreateInit(task, ix.file, 2, func(i base.BlockNumber, p page.Page) {
+		if i == 0 {
+			initMeta(p, 1, 0)
+			return
+		}
+		node{p}.init(0, flagRoot, base.InvalidBlock, base.InvalidBlock)
+	})
+}
+
+// Empty removes all entries of a temporary index at once, for good. Nobody may be using it.
+func (ix *Index) Empty(task *activity.Task) error {
+	if err := ix.pool.Truncate(ix.file, base.MainFork, 0); err != nil {
+		return err
+	}
+	ix.root.Store(0)
+	return ix.begin(task)
+}
+
+// begin writes an empty tree to an empty file.
+func (ix *Index) begin(task *activity.Task) error {
 	meta, err := ix.pool.Extend(task, ix.file, base.MainFork)
 	if err != nil {
 		return err
@@ -59,6 +87,15 @@ func (ix *Index) Create(task *activity.Task, tx *txn.Tx) error {
 	node{root.Page()}.init(0, flagRoot, base.InvalidBlock, base.InvalidBlock)
 	initMeta(meta.Page(), root.Tag().Block, 0)
 	return ix.logImages(meta, root)
+}
+
+// hinted says that hints were set on a page.
+func (ix *Index) hinted(b buffer.Buffer) error {
+	if !ix.logged { // nor are images of its pages
+		b.MarkDirty()
+		return nil
+	}
+	return b.MarkDirtyHint()
 }
 
 func initMeta(p page.Page, root base.BlockNumber, level int) {

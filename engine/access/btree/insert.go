@@ -203,7 +203,7 @@ func (w *Writer) checkUnique(first buffer.Buffer, t target, unique Prober) (Conf
 			}
 		}
 		if killed {
-			if err := buf.MarkDirtyHint(); err != nil {
+			if err := w.ix.hinted(buf); err != nil {
 				return Conflict{}, err
 			}
 		}

@@ -130,7 +130,7 @@ func (s *Scan) FlushKills() error {
 	for _, i := range s.kills {
 		n.kill(int(i))
 	}
-	return buf.MarkDirtyHint()
+	return s.ix.hinted(buf)
 }
 
 // nextLeaf pins the next leaf of the range and latches it shared; at the end it sets done.

@@ -55,7 +55,7 @@ func (t *Table) Fetch(v *mvcc.View, tid base.TID, buf *[]byte) (f Fetched, err e
 		}
 	}
 	if hinted {
-		err = b.MarkDirtyHint()
+		err = t.hinted(b)
 	}
 	b.RUnlockRelease()
 	return f, err
@@ -258,7 +258,7 @@ func (t *Table) fetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 			}
 		}
 		if hinted {
-			err = buf.MarkDirtyHint()
+			err = t.hinted(buf)
 		}
 		buf.RUnlockRelease()
 		if err != nil {

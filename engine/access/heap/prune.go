@@ -143,7 +143,7 @@ func (pr *pruner) prune(t *Table, buf buffer.Buffer, h base.LSN) (removed int, e
 	p.SetPruneXID(pr.next)
 	if pr.plan.empty() {
 		if pr.hinted {
-			return 0, buf.MarkDirtyHint()
+			return 0, t.hinted(buf)
 		}
 		return 0, nil
 	}

@@ -117,7 +117,7 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 	}
 	clear(s.rows[:seen])
 	if hinted {
-		err = buf.MarkDirtyHint()
+		err = s.t.hinted(buf)
 	}
 	buf.RUnlockRelease()
 	return n, err

@@ -92,9 +92,38 @@ func (t *Table) tag(b base.BlockNumber) base.PageTag {
 	return base.PageTag{File: t.file, Fork: base.MainFork, Block: b}
 }
 
-// Create makes the empty files of a heap within a transaction; they go when it rolls back.
+// Create makes the empty files of a heap within a transaction; they go when it rolls back. An unlogged one gets an empty
+// init fork.
 func Create(w *Writer, d *relation.Desc) error {
-	return w.tx.CreateFork(w.task, d.File, base.MainFork, d.Logged())
+	if err := w.tx.CreateFork(w.task, d.File, base.MainFork, d.Logged()); err != nil || d.Persistence != relation.Unlogged {
+		return err
+	}
+	return w.tx.CreateInit(w.task, d.File, 0, nil)
+}
+
+// Empty removes all rows of a temporary heap at once, for good. Nobody may be using it.
+func (t *Table) Empty() error {
+	t.target.Store(0)
+	for _, fork := range []base.Fork{base.MainFork, base.FSMFork, base.VMFork} {
+		if ok, err := t.s.pool.Storage().Exists(t.file, fork); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
+		if err := t.s.pool.Truncate(t.file, fork, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hinted says that hints were set on a page.
+func (t *Table) hinted(b buffer.Buffer) error {
+	if !t.logged { // nor are images of its pages
+		b.MarkDirty()
+		return nil
+	}
+	return b.MarkDirtyHint()
 }
 
 // Outcome is what became of an attempt to change or lock a row.
