@@ -108,6 +108,70 @@ func TestPowerCuts(t *testing.T) {
 			if faults := checkFaults(t, e); len(faults) > 0 {
 				t.Fatalf("seed %d round %d: %v", seed, round, faults)
 			}
+			checkFiles(t, e, c)
+		}
+	}
+}
+
+// TestUnloggedBeginAnewAfterACrash: unlogged relations are kept over a shutdown and empty after a crash, where temporary ones
+// and the files of open transactions are gone.
+func TestUnloggedBeginAnewAfterACrash(t *testing.T) {
+	fs := newCluster(t).(*vfs.Mem)
+	e := testEngine(t, fs)
+	c := connect(t, e)
+	c.run("create unlogged table u (id serial primary key, v text); create table w (id int)")
+	c.run("insert into u (v) select repeat(md5(i::text), 300) from generate_series(1, 50) i")
+	c.b.Release(c.s)
+	e.Unregister(c.s)
+	if err := e.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	e = testEngine(t, fs)
+	c = connect(t, e)
+	if got := c.run("select count(*), sum(length(v)) from u"); got != "50|480000" {
+		t.Fatalf("after a shutdown: %s", got)
+	}
+	c.run("create temp table t (a text); insert into t select repeat(md5(i::text), 300) from generate_series(1, 50) i")
+	c.run("insert into u (v) values ('x'); checkpoint; update u set v = v || 'y' where id < 10")
+	open := connect(t, e)
+	if got := open.run("begin; create table never (id int primary key, v text); insert into never values (1, 'a')"); strings.Contains(got, "ERROR") {
+		t.Fatal(got)
+	}
+	c.run("checkpoint; insert into w values (1)")
+	_ = e.Abandon()
+	fs = fs.Crash(3)
+	e = testEngine(t, fs)
+	c = connect(t, e)
+	for _, q := range [][2]string{
+		{"select count(*) from u", "0"}, {"insert into u (v) values ('new') returning id, v", "1|new\nINSERT 0 1"},
+		{"select v from u where id = 1", "new"}, {"select count(*) from w", "1"},
+		{"select count(*) from pg_class where relpersistence = 't'", "0"},
+	} {
+		if got := c.run(q[0]); got != q[1] {
+			t.Fatalf("%s: %s", q[0], got)
+		}
+	}
+	if faults := checkFaults(t, e); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	checkFiles(t, e, c)
+}
+
+// checkFiles fails when the database has a file that no relation has.
+func checkFiles(t *testing.T, e *Engine, c *client) {
+	t.Helper()
+	c.run("checkpoint")
+	known := map[string]bool{}
+	for _, n := range strings.Split(c.run("select relfilenode from pg_class"), "\n") {
+		known[n] = true
+	}
+	files, err := e.filesByDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files[c.s.Database.OID] {
+		if !known[fmt.Sprint(f.Number)] {
+			t.Errorf("file %s belongs to no relation", f)
 		}
 	}
 }

@@ -104,6 +104,9 @@ func Open(_ context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.lock = held
+	if e.cluster.Crashed {
+		e.clearLeftovers()
+	}
 	return e, nil
 }
 

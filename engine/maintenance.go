@@ -72,6 +72,37 @@ func (e *Engine) Maintain(task *activity.Task, db, table base.OID, vacuum, analy
 	if err != nil || name == "" || login.Role == nil || login.Database == nil {
 		return err
 	}
+	return e.maintain(task, login, name, vacuum, analyze)
+}
+
+// internal runs SQL as the bootstrap superuser, in a session of its own.
+func (e *Engine) internal(task *activity.Task, db base.OID, sql string) error {
+	login := Login{}
+	err := e.read(task, db, func(v *catalog.View) (err error) {
+		if login.Role, err = v.RoleByOID(bootstrap.RolePostgres); err != nil {
+			return err
+		}
+		login.Database, err = v.DatabaseByOID(db)
+		return err
+	})
+	if err != nil || login.Role == nil || login.Database == nil {
+		return err
+	}
+	s := e.NewSession(task)
+	if err := e.StartSession(s, login, nil); err != nil {
+		e.Unregister(s)
+		return err
+	}
+	e.Register(s)
+	b := e.NewBackend()
+	err = run(b, s, sql)
+	b.Release(s)
+	b.Close()
+	e.Unregister(s)
+	return err
+}
+
+func (e *Engine) maintain(task *activity.Task, login Login, name string, vacuum, analyze bool) error {
 	var what []string
 	if vacuum {
 		what = append(what, "VACUUM")
@@ -90,7 +121,7 @@ func (e *Engine) Maintain(task *activity.Task, db, table base.OID, vacuum, analy
 	}
 	e.Register(s)
 	b := e.NewBackend()
-	err = run(b, s, sql)
+	err := run(b, s, sql)
 	b.Release(s)
 	b.Close()
 	e.Unregister(s)

@@ -47,6 +47,9 @@ func (b *Backend) commit() error {
 		return err
 	}
 	b.closePortals(true)
+	if err := b.onCommit(); err != nil {
+		return err
+	}
 	_, err := s.Proc.Tx().Commit(s.Task, s.Hot().Level)
 	s.Settings.End(err == nil)
 	b.ended()

@@ -243,6 +243,19 @@ func (b *Backend) changed(inv *catalog.Invalidation) {
 	}
 }
 
+// onCommit does what ON COMMIT of the session's temporary tables asks for.
+func (b *Backend) onCommit() error {
+	if len(b.s.Temp.OnCommit) == 0 {
+		return nil
+	}
+	c, err := b.commandContext("")
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return command.OnCommit(&c.Context)
+}
+
 // dropTemp drops the session's temporary relations, in a transaction of its own.
 func (b *Backend) dropTemp() error {
 	if b.s.Temp.Namespace == 0 {

@@ -44,6 +44,10 @@ func (a *alteration) command(cmd *pg_query.AlterTableCmd) error {
 			return err
 		}
 		return c.giveRelation(d.OID, to)
+	case pg_query.AlterTableType_AT_SetLogged:
+		return a.setPersistence(d, relation.Permanent)
+	case pg_query.AlterTableType_AT_SetUnLogged:
+		return a.setPersistence(d, relation.Unlogged)
 	case pg_query.AlterTableType_AT_SetRelOptions, pg_query.AlterTableType_AT_ResetRelOptions:
 		return a.setOptions(d, cmd)
 	}

@@ -41,6 +41,9 @@ func (c *Context) tableAs(q *pg_query.Node, into *pg_query.IntoClause, ifNotExis
 	if err != nil {
 		return "", err
 	}
+	if err := onCommitFits(into.OnCommit, persistence); err != nil {
+		return "", err
+	}
 	if exists, err := c.exists(schema, into.Rel.Relname, ifNotExists); exists || err != nil {
 		return "CREATE TABLE AS", err
 	}
@@ -66,6 +69,9 @@ func (c *Context) tableAs(q *pg_query.Node, into *pg_query.IntoClause, ifNotExis
 	d := &definition{name: into.Rel.Relname, schema: schema, kind: relation.KindTable, persistence: persistence,
 		owner: c.Session.Role, attributes: attrs, options: options, method: bootstrap.MethodHeap, hasType: true}
 	oid, err := c.define(d)
+	if err == nil {
+		c.onCommit(oid, into.OnCommit)
+	}
 	if err != nil || into.SkipData {
 		return "CREATE TABLE AS", err
 	}

@@ -227,6 +227,9 @@ func (c *Context) superuser() (bool, error) {
 // creationSchema gives the schema a new relation goes to, and its persistence.
 func (c *Context) creationSchema(rv *pg_query.RangeVar) (ns base.OID, persistence byte, err error) {
 	if rv.Relpersistence == "t" || rv.Schemaname == "pg_temp" {
+		if rv.Relpersistence == "u" {
+			return 0, relation.Unlogged, c.at(pgerror.New(pgerror.InvalidTableDefinition, "only temporary relations may be created in temporary schemas"), rv.Location)
+		}
 		if rv.Schemaname != "" && rv.Schemaname != "pg_temp" {
 			return 0, relation.Permanent, c.at(pgerror.New(pgerror.InvalidTableDefinition, "cannot create temporary relation in non-temporary schema"), rv.Location)
 		}

@@ -66,8 +66,6 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 		return "", pgerror.Unsupported("TABLESPACE")
 	case s.AccessMethod != "" && s.AccessMethod != "heap":
 		return "", pgerror.Newf(pgerror.UndefinedObject, "access method \"%s\" does not exist", s.AccessMethod)
-	case s.Oncommit == pg_query.OnCommitAction_ONCOMMIT_DROP || s.Oncommit == pg_query.OnCommitAction_ONCOMMIT_DELETE_ROWS:
-		return "", pgerror.Unsupported("ON COMMIT")
 	}
 	schema, persistence, err := c.creationSchema(s.Relation)
 	if err != nil {
@@ -75,6 +73,9 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 	}
 	if exists, err := c.exists(schema, s.Relation.Relname, s.IfNotExists); exists || err != nil {
 		return tag, err
+	}
+	if err := onCommitFits(s.Oncommit, persistence); err != nil {
+		return "", err
 	}
 	t := &newTable{c: c, name: s.Relation.Relname, schema: schema, persist: persistence}
 	if err := t.elements(s.TableElts); err != nil {
@@ -84,7 +85,10 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = t.create(options)
+	oid, err := t.create(options)
+	if err == nil {
+		c.onCommit(oid, s.Oncommit)
+	}
 	return tag, err
 }
 

@@ -42,6 +42,7 @@ type Cluster struct {
 	Heaps   *heap.Store
 	Check   *checkpoint.Mechanism
 
+	Crashed   bool     // there was no shutdown checkpoint
 	Replayed  int      // records
 	RedoStart base.LSN // where replay began
 	RedoEnd   base.LSN // where the log ended
@@ -115,8 +116,8 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		return err
 	}
 	replay := txn.NewReplay(c.Clog, f.Checkpoint.NextXID, f.Checkpoint.NextOID)
-	crashed := f.State != control.StateShutdown && f.State != control.StateNew
-	if crashed {
+	c.Crashed = f.State != control.StateShutdown && f.State != control.StateNew
+	if c.Crashed {
 		if err = c.Control.Update(func(f *control.File) { f.State = control.StateCrashRecovery }); err != nil {
 			return err
 		}
@@ -135,7 +136,7 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		return err
 	}
 	c.Pool.SetLog(c.Log)
-	if err = c.reset(crashed); err != nil {
+	if err = c.reset(c.Crashed); err != nil {
 		return err
 	}
 	if err = c.abortUnfinished(replay); err != nil {

@@ -117,6 +117,13 @@ type Overlay struct {
 type TempState struct {
 	Namespace base.OID
 	Toast     base.OID
+	OnCommit  []OnCommit
+}
+
+// OnCommit is what becomes of a temporary table when a transaction commits: its rows go, or all of it.
+type OnCommit struct {
+	Table base.OID
+	Drop  bool
 }
 
 // New makes a session; the caller fills Database, User and Settings in after authentication.

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"strings"
+
+	"manifold/engine/activity"
+	"manifold/engine/base"
+	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/pgerror"
+	"manifold/engine/storage"
+)
+
+// clearLeftovers removes what a crash left behind: files that no catalog knows, of transactions that were open, and
+// temporary schemas with what was in them. A fault costs disk space only, so it is told and does not keep the cluster down.
+func (e *Engine) clearLeftovers() {
+	task := activity.NewTask(0, nil)
+	var dbs []*catalog.Database
+	err := e.read(task, bootstrap.DatabaseTemplate1, func(v *catalog.View) error {
+		var err error
+		dbs, err = v.Databases()
+		return err
+	})
+	if err != nil {
+		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
+		return
+	}
+	files, err := e.filesByDatabase()
+	if err != nil {
+		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
+		return
+	}
+	for _, db := range dbs {
+		if err := e.clearDatabase(task, db, files[db.OID]); err != nil {
+			e.cfg.Log(pgerror.From(err), "looking for what the crash left in database \""+db.Name+"\"")
+		}
+	}
+}
+
+func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {
+	out := map[base.OID][]base.RelFile{}
+	err := e.cluster.Store.Each(func(f storage.File) error {
+		if f.Number >= base.FirstNormalOID && f.Temp == 0 && f.Database != 0 && (f.Fork == base.MainFork || f.Fork == base.InitFork) {
+			out[f.Database] = append(out[f.Database], f.RelFile)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (e *Engine) clearDatabase(task *activity.Task, db *catalog.Database, files []base.RelFile) error {
+	known := map[base.OID]bool{}
+	var schemas []string
+	err := e.read(task, db.OID, func(v *catalog.View) error {
+		err := v.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
+			known[r.OID(bootstrap.ColClassRelfilenode)] = true
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return v.Scan(bootstrap.RelNamespace, 0, nil, func(_ base.TID, r catalog.Row) error {
+			name := r.Text(bootstrap.ColNamespaceNspname)
+			if strings.HasPrefix(name, "pg_temp_") || strings.HasPrefix(name, "pg_toast_temp_") {
+				schemas = append(schemas, name)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if known[f.Number] {
+			continue
+		}
+		e.cluster.Pool.DropRelation(f)
+		if err := e.cluster.Store.Unlink(f); err != nil {
+			return err
+		}
+	}
+	if len(schemas) == 0 {
+		return nil
+	}
+	return e.internal(task, db.OID, "DROP SCHEMA "+strings.Join(schemas, ", ")+" CASCADE")
+}
