@@ -10,8 +10,9 @@ import (
 	"manifold/engine/vector"
 )
 
-// aggOp groups its input by hashing (groups come out in the order they were first met, so that sorted input gives sorted
-// output). When the groups exceed work_mem, rows of further groups wait on files, split by hash, for later rounds.
+// aggOp groups its input by hashing; groups come out in the order they were first met, so that sorted input gives sorted
+// output. Sorted input is grouped in rounds, see sortedRound. Otherwise, when the groups exceed work_mem, rows of further
+// groups wait on files, split by hash, for later rounds.
 type aggOp struct {
 	*emitter
 	plan    *plan.Agg
@@ -38,6 +39,7 @@ type aggOp struct {
 	spilt  []*rowStore
 	queue  []aggPart
 	reader storeReader
+	sorted sortedRound
 }
 
 // aggPart is a file of rows waiting for a round.
@@ -116,6 +118,7 @@ func (in *Instance) aggCall(c plan.AggCall) (*aggCall, error) {
 func (a *aggOp) open(x *Context) error {
 	a.reset()
 	a.ready, a.round, a.queue = false, 0, nil
+	a.sorted.reset()
 	a.begin(x)
 	return a.child.open(x)
 }
@@ -154,7 +157,7 @@ func (a *aggOp) growTo(n int) {
 }
 
 func (a *aggOp) next(x *Context, want int) (*vector.Batch, error) {
-	if !a.ready {
+	if !a.ready && a.plan.Strategy != plan.AggSorted {
 		if err := a.consume(x, a.child.next); err != nil {
 			return nil, err
 		}
@@ -186,6 +189,11 @@ func (a *aggOp) consume(x *Context, from source) error {
 			a.queue = append(a.queue, aggPart{a.spilt[i], a.round + 1})
 		}
 	}
+	return a.finishSorters(x)
+}
+
+// finishSorters feeds the aggregates that take their rows in an order of their own.
+func (a *aggOp) finishSorters(x *Context) error {
 	for _, c := range a.calls {
 		if c.sorted != nil {
 			if err := c.sorted.finish(x, c); err != nil {
@@ -209,6 +217,11 @@ func (a *aggOp) add(x *Context, b *vector.Batch) error {
 			return nil
 		}
 	}
+	return a.addRows(x, b, sel, groups)
+}
+
+// addRows feeds the aggregates the selected rows.
+func (a *aggOp) addRows(x *Context, b *vector.Batch, sel []int32, groups []uint32) error {
 	a.frame.Env, a.frame.Outer, a.frame.Inner = x.Eval, b, nil
 	for _, c := range a.calls {
 		if err := c.add(x, &a.frame, groups, sel, b.N); err != nil {
@@ -328,6 +341,12 @@ func lane(sel []int32, k int) int {
 // read gives the next groups.
 func (a *aggOp) read(x *Context, want int) (*vector.Batch, error) {
 	for a.at >= a.count {
+		if a.plan.Strategy == plan.AggSorted {
+			if more, err := a.nextRound(x, min(want, vector.BatchSize)); err != nil || !more {
+				return nil, err
+			}
+			break
+		}
 		if len(a.queue) == 0 {
 			return nil, nil
 		}
