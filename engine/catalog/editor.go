@@ -56,6 +56,7 @@ func (e *Editor) Update(table base.OID, tid base.TID, row Row) error {
 		return err
 	}
 	if res.Outcome != heap.OK {
+		e.writer.LeaveQueue()
 		return concurrent()
 	}
 	if res.HOT {
@@ -73,6 +74,7 @@ func (e *Editor) Delete(table base.OID, tid base.TID, row Row) error {
 		return err
 	}
 	if res.Outcome != heap.OK {
+		e.writer.LeaveQueue()
 		return concurrent()
 	}
 	return e.note(d, row)

@@ -54,6 +54,7 @@ func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 
 // insert inserts m.values, or updates the row in its way, or does nothing. It gives the row for RETURNING, or nil.
 func (c *conflictOp) insert(x *Context) ([]types.Datum, error) {
+	defer c.m.target.writer.LeaveQueue()
 	for {
 		at, found, retry, err := c.look(x)
 		if err != nil {

@@ -149,6 +149,7 @@ func (m *modifyOp) one(x *Context, b *vector.Batch, lane int) ([]types.Datum, *v
 	if b.Cols[m.plan.Ctid].IsNull(lane) {
 		return nil, nil, 0, nil
 	}
+	defer m.target.writer.LeaveQueue()
 	for {
 		if x.Crosscheck != nil {
 			if err := m.crosscheck(x, tid); err != nil {

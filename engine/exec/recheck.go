@@ -141,6 +141,11 @@ func (l *lockRows) read(x *Context, want int) (*vector.Batch, error) {
 
 // lock takes all locks of a row; it gives the row as it is now, or nil when it is to be left out.
 func (l *lockRows) lock(x *Context, b *vector.Batch, lane int) (*vector.Batch, int, error) {
+	defer func() {
+		for _, w := range l.writers {
+			w.LeaveQueue()
+		}
+	}()
 	for k := 0; k < len(l.plan.Marks); k++ {
 		m := &l.plan.Marks[k]
 		d := b.Cols[m.Ctid].Get(lane)

@@ -42,23 +42,38 @@ func edges(o *Owner) []edge {
 			out = append(out, edge{o, h.owner, false, mode, e.tag})
 		}
 	}
-	for _, w := range e.queue {
-		if w.owner == o {
-			break
+	// Backwards: a waiter ahead that asks for the same mode waits for all that stand before it too.
+	for i := o.wait.at - 1; i >= 0; i-- {
+		w := e.queue[i]
+		if w.mode.mask()&c == 0 {
+			continue
 		}
-		if w.mode.mask()&c != 0 {
-			out = append(out, edge{o, w.owner, true, mode, e.tag})
+		out = append(out, edge{o, w.owner, true, mode, e.tag})
+		if w.mode == mode {
+			break
 		}
 	}
 	return out
 }
 
+// number notes on the waiters of an entry where in the queue they stand.
+func (e *entry) number() {
+	for i, w := range e.queue {
+		w.at = i
+	}
+}
+
 // cycle finds a way from an owner back to itself; nil when there is none.
 func cycle(start *Owner) []edge {
 	seen := map[*Owner]bool{}
+	numbered := map[*entry]bool{}
 	var path []edge
 	var visit func(o *Owner) bool
 	visit = func(o *Owner) bool {
+		if e := o.wait.entry; e != nil && !numbered[e] {
+			numbered[e] = true
+			e.number()
+		}
 		for _, e := range edges(o) {
 			path = append(path, e)
 			if e.to == start {
@@ -105,11 +120,10 @@ func (m *Manager) checkDeadlock(o *Owner) error {
 		WithHint("See server log for query details.")
 }
 
-// overtake moves the waiter of a soft edge before the one it waits for. It is undone, with false, when that makes a
-// cycle elsewhere or does not end this one.
+// overtake moves the waiter of a soft edge before the one it waits for, or, when that does not help, to the head of the
+// queue. It is undone, with false, when that makes a cycle elsewhere or does not end this one.
 func (m *Manager) overtake(s edge, o *Owner) bool {
 	e := s.from.wait.entry
-	old := append([]*wait(nil), e.queue...)
 	from, to := -1, -1
 	for i, w := range e.queue {
 		switch w.owner {
@@ -122,14 +136,16 @@ func (m *Manager) overtake(s edge, o *Owner) bool {
 	if from < 0 || to < 0 || from < to {
 		return false
 	}
-	w := e.queue[from]
-	copy(e.queue[to+1:from+1], e.queue[to:from])
-	e.queue[to] = w
-	if cycle(o) == nil && cycle(s.from) == nil && cycle(s.to) == nil {
-		m.part(e.tag).wake(e)
-		return true
+	old := append([]*wait(nil), e.queue...)
+	for _, at := range []int{to, 0} {
+		copy(e.queue[at+1:from+1], old[at:from])
+		e.queue[at] = old[from]
+		if cycle(o) == nil && cycle(s.from) == nil && cycle(s.to) == nil {
+			m.part(e.tag).wake(e)
+			return true
+		}
+		copy(e.queue, old)
 	}
-	copy(e.queue, old)
 	return false
 }
 
@@ -141,11 +157,23 @@ func (m *Manager) BlockedBy(pid uint32) []uint32 {
 	defer m.unlockAll()
 	var out []uint32
 	for o := range m.owners {
-		if o.pid != pid {
+		e := o.wait.entry
+		if o.pid != pid || e == nil {
 			continue
 		}
-		for _, e := range edges(o) {
-			out = appendOnce(out, e.to.pid)
+		c := o.wait.mode.conflicts()
+		for _, h := range e.holds {
+			if h.owner != o && h.modes&c != 0 {
+				out = appendOnce(out, h.owner.pid)
+			}
+		}
+		for _, w := range e.queue {
+			if w.owner == o {
+				break
+			}
+			if w.mode.mask()&c != 0 {
+				out = appendOnce(out, w.owner.pid)
+			}
 		}
 	}
 	return out

@@ -68,6 +68,7 @@ type wait struct {
 	mode    Mode
 	granted bool
 	last    Tag // of the entry that was granted
+	at      int // in the queue, while a search for deadlocks runs
 	since   time.Time
 	ch      chan struct{}
 }

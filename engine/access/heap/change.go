@@ -8,20 +8,22 @@ import (
 	"manifold/engine/types"
 )
 
-// Delete ends a row that a snapshot of this statement saw. It waits for whoever has the row.
+// Delete ends a row that a snapshot of this statement saw. It waits for whoever has the row. After the outcome Updated, as
+// with Update and Lock, it may still stand in the queue of the row, for another try at the newer version: see LeaveQueue.
 func (w *Writer) Delete(tid base.TID) (Result, error) {
 	xid, err := w.tx.XID(w.task)
 	if err != nil {
 		return Result{}, err
 	}
-	queued := false
-	defer func() { w.leaveQueue(tid, ForUpdate, queued) }()
 	for {
 		buf, t, err := w.latch(tid)
 		if err != nil {
 			return Result{}, err
 		}
 		res, holder := w.judge(t, tid, ForUpdate)
+		if res.Outcome == OK && w.mustQueue(t, tid, ForUpdate) {
+			res.Outcome = WouldBlock
+		}
 		switch res.Outcome {
 		case OK:
 			err := w.deleteLatched(buf, t, tid, xid)
@@ -30,10 +32,11 @@ func (w *Writer) Delete(tid base.TID) (Result, error) {
 			if err == nil {
 				err = w.replaced(old, nil, false)
 			}
+			w.leave(err == nil)
 			return res, err
 		case WouldBlock:
 			buf.UnlockRelease()
-			if err := w.waitFor(tid, holder, ForUpdate, Block, &queued); err != nil {
+			if err := w.waitFor(tid, holder, ForUpdate, "deleting"); err != nil {
 				return Result{}, err
 			}
 		default:
@@ -98,23 +101,20 @@ func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	queued := false
-	mode := ForNoKeyUpdate
-	defer func() { w.leaveQueue(tid, mode, queued) }()
 	for {
 		buf, t, err := w.latch(tid)
 		if err != nil {
 			return Result{}, err
 		}
 		keys, indexed := w.changed(t)
-		m := ForNoKeyUpdate
+		mode := ForNoKeyUpdate
 		if keys {
-			m = ForUpdate
+			mode = ForUpdate
 		}
-		if m != mode && !queued {
-			mode = m
+		res, holder := w.judge(t, tid, mode)
+		if res.Outcome == OK && w.mustQueue(t, tid, mode) {
+			res.Outcome = WouldBlock
 		}
-		res, holder := w.judge(t, tid, m)
 		switch res.Outcome {
 		case OK:
 			if old == nil && w.t.toast != nil && t.Mask()&tuple.Toasted != 0 {
@@ -130,11 +130,12 @@ func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 				err = w.replaced(old, w.form, false)
 			}
 			if err != nil || !retry {
+				w.leave(err == nil)
 				return res, err
 			}
 		case WouldBlock:
 			buf.UnlockRelease()
-			if err := w.waitFor(tid, holder, mode, Block, &queued); err != nil {
+			if err := w.waitFor(tid, holder, mode, "updating"); err != nil {
 				return Result{}, err
 			}
 		default:
@@ -269,6 +270,7 @@ func (w *Writer) place(ob, nb buffer.Buffer, t tuple.Tuple, tid base.TID, xid ba
 		np.SetUnused(off)
 		return Result{}, err
 	}
+	w.rowMoved(rowKey{w.t.file, tid}, rowKey{w.t.file, to}, !w.tx.Identity().Has(t.Xmin()))
 	bits := tuple.LockNoKey
 	if keys {
 		bits = tuple.LockUpdate | tuple.KeysUpdated
@@ -290,14 +292,15 @@ func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byt
 	if err != nil {
 		return Result{}, err
 	}
-	queued := false
-	defer func() { w.leaveQueue(tid, mode, queued) }()
 	for {
 		buf, t, err := w.latch(tid)
 		if err != nil {
 			return Result{}, err
 		}
 		res, holder := w.judge(t, tid, mode)
+		if res.Outcome == OK && policy == Block && w.mustQueue(t, tid, mode) {
+			res.Outcome = WouldBlock
+		}
 		if res.Outcome == OK {
 			if row != nil {
 				*row = appendTuple((*row)[:0], t)
@@ -307,13 +310,17 @@ func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byt
 			if err == nil && chain.Valid() {
 				err = w.lockChain(chain, xid, mode)
 			}
+			w.leave(err == nil)
 			return res, err
 		}
 		buf.UnlockRelease()
 		if res.Outcome != WouldBlock || policy == Skip {
 			return res, nil
 		}
-		if err := w.waitFor(tid, holder, mode, policy, &queued); err != nil {
+		if policy == NoWait {
+			return Result{}, w.t.errNotAvailable()
+		}
+		if err := w.waitFor(tid, holder, mode, "locking"); err != nil {
 			return Result{}, err
 		}
 	}

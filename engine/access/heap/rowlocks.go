@@ -103,6 +103,17 @@ func (rt *rowTable) holds(k rowKey, mode LockMode, own *mvcc.Identity) bool {
 	return false
 }
 
+// held tells whether anybody holds the row.
+func (rt *rowTable) held(k rowKey) bool {
+	s := rt.shard(k)
+	if s.n.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(rt.liveLocked(s, k)) > 0
+}
+
 // add records a lock of x.
 func (rt *rowTable) add(k rowKey, x base.XID, mode LockMode) error {
 	s := rt.shard(k)

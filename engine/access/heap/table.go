@@ -22,16 +22,18 @@ const (
 
 // Store is what all heaps of a cluster share.
 type Store struct {
-	txns *txn.Manager
-	pool *buffer.Pool
-	log  *wal.Log
-	rows rowTable
+	txns   *txn.Manager
+	pool   *buffer.Pool
+	log    *wal.Log
+	rows   rowTable
+	queues rowQueues
 }
 
 // New makes the store.
 func New(txns *txn.Manager) *Store {
 	s := &Store{txns: txns, pool: txns.Pool(), log: txns.Log()}
 	s.rows.init(txns)
+	s.queues.init()
 	return s
 }
 

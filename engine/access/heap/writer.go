@@ -4,7 +4,6 @@ import (
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/buffer"
-	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
@@ -30,6 +29,10 @@ type Writer struct {
 	scan   pruner
 	snap   mvcc.Snapshot // of judge: only whose transaction it is
 	view   mvcc.View
+
+	queue     *rowQueue // that the writer stands in, nil for none
+	queueMode LockMode
+	heir      bool // it holds the lock of the queue
 }
 
 // NewWriter makes a writer; wait holds the session's lock timeouts.
@@ -41,6 +44,7 @@ func (t *Table) NewWriter(task *activity.Task, tx *txn.Tx, wait txn.Wait) *Write
 
 // Reset turns the writer to another table or transaction, keeping its memory.
 func (w *Writer) Reset(t *Table, task *activity.Task, tx *txn.Tx, wait txn.Wait) {
+	w.leave(false)
 	if w.t != t {
 		w.target, w.next, w.end = base.InvalidBlock, 0, 0
 	}
@@ -207,39 +211,6 @@ func (w *Writer) judgeXmax(v *mvcc.View, t tuple.Tuple, tid base.TID, mask uint3
 		return Result{}, 0
 	}
 	return ended, 0
-}
-
-// waitFor waits for a holder of the row, queued behind those who came before; queued says whether the place in the queue
-// is held, and is to be given back by leaveQueue.
-func (w *Writer) waitFor(tid base.TID, holder base.XID, mode LockMode, policy WaitPolicy, queued *bool) error {
-	wait := w.wait
-	wait.NoWait = policy != Block
-	if wait.NoWait {
-		return w.t.errNotAvailable()
-	}
-	if !*queued {
-		_, err := w.t.s.txns.Locks().Acquire(w.task, w.tx.Proc().Owner(), lock.Request{
-			Tag: w.queueTag(tid), Mode: queueMode(mode), Timeout: wait.Timeout, DeadlockTimeout: wait.DeadlockTimeout})
-		if err != nil {
-			return err
-		}
-		*queued = true
-	}
-	return w.t.s.txns.WaitFor(w.task, w.tx.Proc(), holder, wait)
-}
-
-func (w *Writer) queueTag(tid base.TID) lock.Tag {
-	return lock.Tuple(w.t.file.Database, w.t.Desc.OID, tid)
-}
-
-func queueMode(m LockMode) lock.Mode {
-	return [...]lock.Mode{lock.AccessShare, lock.RowShare, lock.Exclusive, lock.AccessExclusive}[m]
-}
-
-func (w *Writer) leaveQueue(tid base.TID, mode LockMode, queued bool) {
-	if queued {
-		w.t.s.txns.Locks().Release(w.tx.Proc().Owner(), w.queueTag(tid), queueMode(mode), false)
-	}
 }
 
 // latch pins and exclusively latches the page of tid and gives the row.
