@@ -30,7 +30,7 @@ func ranks() map[string]int {
 		{8, "engine/access/heap engine/access/btree engine/access/hash engine/access/gin engine/access/gist engine/access/brin engine/sequence"},
 		{7, "engine/txn"},
 		{6, "engine/mvcc"},
-		{5, "engine/clog engine/rmgr"},
+		{5, "engine/clog engine/predicate engine/rmgr"},
 		{4, "engine/buffer engine/lock engine/tuple"},
 		{3, "engine/wal engine/storage engine/control engine/relation engine/builtins"},
 		{2, "engine/page engine/vector engine/stats engine/tempfile"},

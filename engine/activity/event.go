@@ -19,6 +19,7 @@ const (
 	EventWALSync
 	EventSyncRep
 	EventPgSleep
+	EventSafeSnapshot
 	EventBufferIO
 	EventBufferPin
 	EventParallelFinish
@@ -48,6 +49,7 @@ var events = [eventCount][2]string{
 	EventWALSync:           {"IO", "WALSync"},
 	EventSyncRep:           {"IPC", "SyncRep"},
 	EventPgSleep:           {"Timeout", "PgSleep"},
+	EventSafeSnapshot:      {"IPC", "SafeSnapshot"},
 	EventBufferIO:          {"IO", "DataFileRead"},
 	EventBufferPin:         {"BufferPin", "BufferPin"},
 	EventParallelFinish:    {"IPC", "ParallelFinish"},

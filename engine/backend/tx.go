@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"manifold/engine/activity"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
@@ -21,16 +22,59 @@ func (b *Backend) begin(now time.Time) {
 		Savepoints: s.Tx.Savepoints[:0], Implicit: s.Tx.Implicit}
 }
 
-// snapshot gives the statement its snapshot; release gives it back.
-func (b *Backend) snapshot(snap *mvcc.Snapshot) {
+// snapshot gives the statement its snapshot; release gives it back. A DEFERRABLE transaction waits for a safe one first.
+func (b *Backend) snapshot(snap *mvcc.Snapshot) error {
 	t := &b.s.Tx
+	if t.Deferrable && t.ReadOnly && t.Isolation == session.Serializable && !t.HaveSnap {
+		if err := b.safeSnapshot(); err != nil {
+			return err
+		}
+	}
+	b.snapshotNow(snap)
+	return nil
+}
+
+// safeSnapshot gives the transaction a snapshot beside which nothing can become dangerous, waiting as long as it takes.
+func (b *Backend) safeSnapshot() error {
+	t := &b.s.Tx
+	tx := b.s.Proc.Tx()
+	for {
+		tx.SerializableSnapshot(&t.Snapshot, true)
+		x := tx.Serial()
+		if x == nil {
+			break
+		}
+		err := b.s.Task.Wait(activity.EventSafeSnapshot, x.Decided(), 0)
+		safe := err == nil && x.Safe()
+		tx.Untrack()
+		t.Snapshot.Serial = nil
+		if safe {
+			break
+		}
+		tx.Release(&t.Snapshot)
+		if err != nil {
+			return err
+		}
+	}
+	t.HaveSnap = true
+	return nil
+}
+
+// snapshotNow is snapshot without a wait.
+func (b *Backend) snapshotNow(snap *mvcc.Snapshot) {
+	t := &b.s.Tx
+	t.Queried = true
 	tx := b.s.Proc.Tx()
 	if t.Isolation == session.ReadCommitted || b.latest {
 		tx.Snapshot(snap)
 		return
 	}
 	if !t.HaveSnap {
-		tx.Snapshot(&t.Snapshot)
+		if t.Isolation == session.Serializable {
+			tx.SerializableSnapshot(&t.Snapshot, t.ReadOnly)
+		} else {
+			tx.Snapshot(&t.Snapshot)
+		}
 		t.HaveSnap = true
 	}
 	tx.CopySnapshot(snap, &t.Snapshot)
@@ -153,19 +197,34 @@ func (b *Backend) beginBlock(iso *session.Isolation, readOnly, deferrable *bool)
 
 func (b *Backend) transactionModes(iso *session.Isolation, readOnly, deferrable *bool) error {
 	t := &b.s.Tx
+	sub := b.s.Proc.Tx().Depth() > 0
 	if iso != nil {
-		if t.HaveSnap && t.Isolation != *iso {
+		switch {
+		case t.Isolation == *iso:
+		case t.Queried:
 			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must be called before any query")
-		}
-		if *iso == session.Serializable {
-			return pgerror.Unsupported("transaction isolation level serializable")
+		case sub:
+			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction")
 		}
 		t.Isolation = *iso
 	}
 	if readOnly != nil {
+		switch {
+		case *readOnly || !t.ReadOnly:
+		case sub:
+			return pgerror.New(pgerror.ActiveSQLTransaction, "cannot set transaction read-write mode inside a read-only transaction")
+		case t.Queried:
+			return pgerror.New(pgerror.ActiveSQLTransaction, "transaction read-write mode must be set before any query")
+		}
 		t.ReadOnly = *readOnly
 	}
 	if deferrable != nil {
+		switch {
+		case sub:
+			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction")
+		case t.Queried:
+			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION [NOT] DEFERRABLE must be called before any query")
+		}
 		t.Deferrable = *deferrable
 	}
 	return nil

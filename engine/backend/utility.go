@@ -219,7 +219,7 @@ func (c *commandContext) newExec() *exec.Context {
 	s := b.s
 	h := s.Hot()
 	snap := &mvcc.Snapshot{}
-	b.snapshot(snap)
+	b.snapshotNow(snap)
 	c.snaps = append(c.snaps, snap)
 	f := &builtins.Context{}
 	b.functions(f)

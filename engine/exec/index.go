@@ -178,6 +178,7 @@ func (s *indexScan) advance(x *Context) (bool, error) {
 				s.scan = s.index.NewScan(x.Task)
 			}
 			s.scan.SetTask(x.Task)
+			s.scan.SetSerial(x.Snapshot.Serial)
 			s.scan.Reset(r, s.backward, s.only != nil)
 			s.active = true
 		}
@@ -306,6 +307,7 @@ func (b *bitmapIndex) collect(x *Context) ([]base.TID, error) {
 		b.scan = b.index.NewScan(x.Task)
 	}
 	b.scan.SetTask(x.Task)
+	b.scan.SetSerial(x.Snapshot.Serial)
 	var out []base.TID
 	for _, r := range b.keys.ranges {
 		b.scan.Reset(r, false, false)

@@ -132,6 +132,7 @@ func (t *Target) Reset(x *Context) {
 	t.prober = heap.Prober{Table: t.Table, View: &t.view}
 	for _, ix := range t.indexes {
 		ix.writer.Reset(ix.tree, x.Task)
+		ix.writer.SetSerial(x.Tx.Serial())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"manifold/engine/activity"
 	"manifold/engine/base"
+	"manifold/engine/predicate"
 	"manifold/engine/tuple"
 )
 
@@ -58,7 +59,8 @@ type Snapshot struct {
 	S       base.LSN
 	Own     *Identity
 	Command base.CommandID
-	Any     bool // see every version, whatever became of it
+	Serial  *predicate.Xact // of a SERIALIZABLE transaction whose reads are tracked, else nil
+	Any     bool            // see every version, whatever became of it
 }
 
 // View is a snapshot joined with what its look-ups need. It belongs to one goroutine.
@@ -178,6 +180,28 @@ func (v *View) ownStillThere(t tuple.Tuple, mask uint32) bool {
 		return true
 	}
 	return t.Cmax() >= v.Snap.Command
+}
+
+// Concurrent gives the transaction, other than the reader's own, that made a version it does not see or is ending one it
+// sees; zero when none did so beside it.
+func (v *View) Concurrent(t tuple.Tuple, visible bool) base.XID {
+	mask := t.Mask()
+	x := t.Xmin()
+	if visible {
+		x = t.Xmax()
+		if x == 0 || mask&(tuple.XmaxInvalid|tuple.XmaxLockOnly|tuple.XmaxCommitted) != 0 {
+			return 0
+		}
+	} else if mask&(tuple.XminCommitted|tuple.XminInvalid) != 0 {
+		return 0
+	}
+	if v.Snap.Own.Has(x) {
+		return 0
+	}
+	if st, l := v.status(x); st == Aborted || st == Committed && l <= v.Snap.S {
+		return 0
+	}
+	return x
 }
 
 // Liveness is what a unique or foreign-key check learns of a row at the clock of the moment.

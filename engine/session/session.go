@@ -89,6 +89,7 @@ type TxState struct {
 	Deferrable bool
 	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
 	HaveSnap   bool
+	Queried    bool     // a statement has taken a snapshot: modes of the transaction are settled
 	Savepoints []string // names by depth
 }
 

@@ -13,6 +13,7 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/predicate"
 	"manifold/engine/wal"
 )
 
@@ -38,6 +39,7 @@ type Manager struct {
 	clog  *clog.Log
 	locks *lock.Manager
 	pool  *buffer.Pool
+	ssi   *predicate.Manager
 
 	ring    ring
 	nextXID atomic.Uint64
@@ -68,7 +70,7 @@ type Manager struct {
 
 // New makes the manager after recovery: every transaction below NextXID has ended and the commit log knows how.
 func New(c Config) *Manager {
-	m := &Manager{log: c.Log, clog: c.Clog, locks: c.Locks, pool: c.Pool}
+	m := &Manager{log: c.Log, clog: c.Clog, locks: c.Locks, pool: c.Pool, ssi: predicate.New(predicate.DefaultLimits())}
 	m.builders.New = func() any { return new(wal.Builder) }
 	m.procs.Store(&[]*Proc{})
 	next := max(c.NextXID, base.FirstXID)
@@ -95,6 +97,9 @@ func New(c Config) *Manager {
 
 // Locks gives the lock table that transactions wait in.
 func (m *Manager) Locks() *lock.Manager { return m.locks }
+
+// Serializable gives what tracks SERIALIZABLE transactions.
+func (m *Manager) Serializable() *predicate.Manager { return m.ssi }
 
 // Log gives the write-ahead log; Pool the buffers.
 func (m *Manager) Log() *wal.Log      { return m.log }

@@ -10,6 +10,7 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/predicate"
 	"manifold/engine/rmgr"
 )
 
@@ -39,6 +40,7 @@ type Tx struct {
 	subs    []sub
 	drops   []drop
 	cleanup []Cleaner
+	serial  *predicate.Xact // while SERIALIZABLE and tracked, else nil
 
 	level  Level    // of the commit under way
 	commit base.LSN // set in the commit section
@@ -95,7 +97,27 @@ func (t *Tx) Snapshot(s *mvcc.Snapshot) {
 	s.S = t.p.register()
 	s.Own = &t.ident
 	s.Command = t.command
+	s.Serial = nil
 	s.Any = false
+}
+
+// SerializableSnapshot fills s with the snapshot of a SERIALIZABLE transaction and has its reads and writes tracked from
+// then on. Release it.
+func (t *Tx) SerializableSnapshot(s *mvcc.Snapshot, readOnly bool) {
+	t.serial = t.p.m.ssi.Begin(readOnly, func() { t.Snapshot(s) })
+	s.Serial = t.serial
+	if t.serial != nil && t.ident.Top != 0 {
+		t.serial.Assigned(t.ident.Top)
+	}
+}
+
+// Serial gives what tracks the transaction, nil when nothing does.
+func (t *Tx) Serial() *predicate.Xact { return t.serial }
+
+// Untrack ends the tracking of a READ ONLY transaction: its snapshot is safe, or is given up.
+func (t *Tx) Untrack() {
+	t.serial.Abort()
+	t.serial = nil
 }
 
 // CopySnapshot registers s once more as dst, at the current command: what a later statement of a REPEATABLE READ
@@ -155,6 +177,9 @@ func (t *Tx) assign(task *activity.Task) (base.XID, error) {
 		}
 		t.ident.Top = x
 		t.p.xid.Store(uint64(x))
+		if t.serial != nil {
+			t.serial.Assigned(x)
+		}
 	}
 	x := t.ident.Top
 	for i := range t.subs {
@@ -212,11 +237,11 @@ func (t *Tx) Commit(task *activity.Task, level Level) (base.LSN, error) {
 	for len(t.subs) > 0 {
 		t.ReleaseSub()
 	}
-	if t.ident.Top == 0 {
+	lsn, err := t.commitPoint(level)
+	if err == nil && t.ident.Top == 0 {
 		t.finish(task, true, 0)
 		return 0, nil
 	}
-	lsn, err := t.logCommit(level)
 	if err != nil {
 		t.Abort(task)
 		return 0, err
@@ -232,6 +257,28 @@ func (t *Tx) Commit(task *activity.Task, level Level) (base.LSN, error) {
 	}
 	err = t.doDrops(true)
 	t.finish(task, true, lsn)
+	return lsn, err
+}
+
+// commitPoint commits what there is to commit. A SERIALIZABLE transaction is checked in one with it.
+func (t *Tx) commitPoint(level Level) (lsn base.LSN, err error) {
+	if t.serial != nil {
+		return t.commitSerial(level)
+	}
+	if t.ident.Top == 0 {
+		return 0, nil
+	}
+	return t.logCommit(level)
+}
+
+func (t *Tx) commitSerial(level Level) (lsn base.LSN, err error) {
+	err = t.serial.Commit(func() error {
+		if t.ident.Top == 0 {
+			return nil
+		}
+		lsn, err = t.logCommit(level)
+		return err
+	})
 	return lsn, err
 }
 
@@ -297,6 +344,10 @@ func (t *Tx) Abort(task *activity.Task) {
 // finish lets go of everything once the end is visible.
 func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 	p := t.p
+	if t.serial != nil {
+		t.serial.Abort() // nothing after a commit
+		t.serial = nil
+	}
 	if p.AfterEnd != nil {
 		p.AfterEnd(t, committed, lsn)
 	}

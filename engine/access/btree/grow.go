@@ -74,6 +74,9 @@ func (w *Writer) split(buf buffer.Buffer, i int, it []byte, child buffer.Buffer)
 		}
 	}
 	n.divide(&w.d, i, it, buf.Tag().Block, rb.Tag().Block)
+	if n.level() == 0 {
+		w.ix.txns.Serializable().PageSplit(w.ix.target(buf.Tag().Block), w.ix.target(rb.Tag().Block))
+	}
 	wasRoot := n.flags()&flagRoot != 0
 	w.left = w.d.splitData(w.left[:0], i, it)
 	buf.MarkDirty()

@@ -8,6 +8,7 @@ import (
 	"manifold/engine/buffer"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
+	"manifold/engine/predicate"
 	"manifold/engine/relation"
 	"manifold/engine/rmgr"
 	"manifold/engine/txn"
@@ -26,6 +27,7 @@ const (
 // Index is a tree as its sessions share it, safe for concurrent use. It lives as long as its descriptor.
 type Index struct {
 	name   string
+	oid    base.OID
 	file   base.RelFile
 	logged bool
 	txns   *txn.Manager
@@ -38,7 +40,7 @@ type Index struct {
 
 // Open prepares an index for use; logged tells whether its table is.
 func Open(txns *txn.Manager, ix *relation.Index, logged bool) *Index {
-	return &Index{name: ix.Name, file: ix.File, logged: logged, txns: txns, pool: txns.Pool(), log: txns.Log()}
+	return &Index{name: ix.Name, oid: ix.OID, file: ix.File, logged: logged, txns: txns, pool: txns.Pool(), log: txns.Log()}
 }
 
 // Create makes the files of an index within a transaction, with an empty tree.
@@ -138,6 +140,11 @@ func (ix *Index) insertLog(b *wal.Builder, bufs ...buffer.Buffer) error {
 		buf.SetLSN(lsn)
 	}
 	return nil
+}
+
+// target names a leaf as SERIALIZABLE locks it.
+func (ix *Index) target(b base.BlockNumber) predicate.Target {
+	return predicate.Page(ix.file.Database, ix.oid, b)
 }
 
 func (ix *Index) tag(b base.BlockNumber) base.PageTag {

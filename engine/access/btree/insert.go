@@ -9,6 +9,7 @@ import (
 	"manifold/engine/mvcc"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
+	"manifold/engine/predicate"
 	"manifold/engine/rmgr"
 )
 
@@ -38,6 +39,8 @@ type Writer struct {
 	spare page.Page
 	right bool             // the last entry went to the rightmost leaf
 	last  base.BlockNumber // which was this
+
+	serial *predicate.Xact
 }
 
 // NewWriter makes a writer.
@@ -52,7 +55,18 @@ func (w *Writer) Reset(ix *Index, task *activity.Task) {
 	if w.ix != ix {
 		w.right = false
 	}
-	w.ix, w.task = ix, task
+	w.ix, w.task, w.serial = ix, task, nil
+}
+
+// SetSerial has the leaves that the writer changes checked against what other SERIALIZABLE transactions have read.
+func (w *Writer) SetSerial(x *predicate.Xact) { w.serial = x }
+
+// checkSerial looks, under the latch of a leaf, who has read it.
+func (w *Writer) checkSerial(buf buffer.Buffer) error {
+	if w.serial == nil || w.ix.oid < base.FirstNormalOID || w.ix.file.Temp != 0 {
+		return nil
+	}
+	return w.serial.Write(w.ix.target(buf.Tag().Block))
 }
 
 // Insert adds an entry; payload is stored beside the key and not compared. With a prober no other live row may have the
@@ -74,12 +88,19 @@ func (w *Writer) Insert(key []byte, tid base.TID, payload []byte, unique Prober)
 	}
 	if unique != nil {
 		c, err := w.checkUnique(buf, first, unique)
+		if err == nil && c.Found && c.Wait == 0 { // a dependency tells more than the violation that it led to
+			err = w.checkSerial(buf)
+		}
 		if err != nil || c.Found {
 			buf.UnlockRelease()
 			return c, err
 		}
 	}
 	if buf, err = w.moveRight(buf, t); err != nil {
+		return Conflict{}, err
+	}
+	if err := w.checkSerial(buf); err != nil {
+		buf.UnlockRelease()
 		return Conflict{}, err
 	}
 	w.item = appendLeaf(w.item[:0], key, t.tid, payload)

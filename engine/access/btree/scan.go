@@ -6,6 +6,7 @@ import (
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/buffer"
+	"manifold/engine/predicate"
 )
 
 // Range is what a scan reads: keys from Lo to Hi. A bound is compared with the first bytes of a key: with Lo or Hi
@@ -25,6 +26,7 @@ type Scan struct {
 	r        Range
 	back     bool
 	keepKeys bool
+	serial   *predicate.Xact
 
 	started bool
 	done    bool
@@ -181,6 +183,9 @@ func (s *Scan) upper() target {
 // read collects the entries of a leaf that are in the range.
 func (s *Scan) read(buf buffer.Buffer) {
 	n := node{buf.Page()}
+	if s.serial != nil {
+		s.serial.Read(s.ix.target(buf.Tag().Block))
+	}
 	s.page, s.lsn = buf.Tag().Block, n.LSN()
 	lo, hi := 0, n.count()
 	if s.r.Lo != nil {
@@ -238,6 +243,9 @@ func (ix *Index) Contains(task *activity.Task, key []byte, tid base.TID) (bool, 
 	i := n.search(t)
 	return i < n.count() && n.tid(i) == t.tid && bytes.Equal(n.key(i), key), nil
 }
+
+// SetSerial has the leaves locked that the scan reads for a SERIALIZABLE transaction; nil is for all others.
+func (s *Scan) SetSerial(x *predicate.Xact) { s.serial = x }
 
 // SetTask hands the scan to the task that goes on with it.
 func (s *Scan) SetTask(task *activity.Task) { s.task = task }

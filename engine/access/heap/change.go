@@ -47,6 +47,9 @@ func (w *Writer) Delete(tid base.TID) (Result, error) {
 }
 
 func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID) error {
+	if err := w.checkChange(tid); err != nil {
+		return err
+	}
 	if _, err := w.vacateXmax(t, tid, xid); err != nil {
 		return err
 	}
@@ -238,6 +241,9 @@ func (w *Writer) updateLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, x
 
 // place writes the new version to the page of nb and ends the old one on ob; both are latched and nb has room.
 func (w *Writer) place(ob, nb buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, keys, indexed bool) (Result, error) {
+	if err := w.checkChange(tid); err != nil {
+		return Result{}, err
+	}
 	keep, err := w.vacateXmax(t, tid, xid)
 	if err != nil {
 		return Result{}, err

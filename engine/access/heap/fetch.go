@@ -37,12 +37,19 @@ func (t *Table) Fetch(v *mvcc.View, tid base.TID, buf *[]byte) (f Fetched, err e
 	p := b.Page()
 	hinted := false
 	f.AllDead = true
+	serial := t.serial(v)
 	var c chainWalk
 	for tup := c.start(p, tid.Offset); tup != nil; tup = c.next(p, tup) {
 		ok, hints := v.Visible(tup)
 		if hints != 0 {
 			tup.OrMask(hints)
 			hinted = true
+		}
+		if serial != nil {
+			if err := t.met(serial, v, tup, base.TID{Block: tid.Block, Offset: c.at}, ok, true); err != nil {
+				b.RUnlockRelease()
+				return f, err
+			}
 		}
 		if ok {
 			*buf = appendTuple((*buf)[:0], tup)
@@ -239,6 +246,7 @@ func (t *Table) fetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 		buf.RLock()
 		p := buf.Page()
 		hinted := false
+		serial := t.serial(v)
 		for ; i < len(tids) && tids[i].Block == blk; i++ {
 			c := chainWalk{exact: exact}
 			for tup := c.start(p, tids[i].Offset); tup != nil; tup = c.next(p, tup) {
@@ -246,6 +254,12 @@ func (t *Table) fetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 				if hints != 0 {
 					tup.OrMask(hints)
 					hinted = true
+				}
+				if serial != nil {
+					if err := t.met(serial, v, tup, base.TID{Block: blk, Offset: c.at}, ok, true); err != nil {
+						buf.RUnlockRelease()
+						return 0, err
+					}
 				}
 				if !ok {
 					continue

@@ -36,8 +36,9 @@ func (t *Table) NewScan(v mvcc.View) (*Scan, error) {
 
 // Reset begins anew, perhaps on another table.
 func (s *Scan) Reset(t *Table, v mvcc.View) error {
-	n, err := t.Blocks()
 	s.t, s.v = t, v
+	t.readWhole(&s.v)
+	n, err := t.Blocks()
 	s.SetRange(0, n)
 	return err
 }
@@ -99,7 +100,11 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 		buf.RUnlockRelease()
 		return 0, pgerror.Corrupt("page %d of relation %s is a %s page, not a heap page", s.next, s.t.file, k)
 	}
-	seen, hinted := s.collect(p, room)
+	seen, hinted, err := s.collect(p, room)
+	if err != nil {
+		buf.RUnlockRelease()
+		return 0, err
+	}
 	n := seen
 	if s.t.toast != nil {
 		size := 0
@@ -124,11 +129,12 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 }
 
 // collect lists up to room visible rows of the page and sets the place to go on.
-func (s *Scan) collect(p page.Page, room int) (n int, hinted bool) {
+func (s *Scan) collect(p page.Page, room int) (n int, hinted bool, err error) {
 	lines := p.Lines()
 	all := p.Flags()&page.FlagAllVisible != 0 && !s.v.Snap.Any
 	i := max(int(s.off), 1)
 	room = min(room, MaxLines)
+	serial := s.t.serial(&s.v)
 	for ; i <= lines && n < room; i++ {
 		tup := tuple.Tuple(p.Item(base.OffsetNumber(i)))
 		if len(tup) < tuple.HeaderSize {
@@ -139,6 +145,11 @@ func (s *Scan) collect(p page.Page, room int) (n int, hinted bool) {
 			if hints != 0 {
 				tup.OrMask(hints)
 				hinted = true
+			}
+			if serial != nil {
+				if err := s.t.met(serial, &s.v, tup, base.TID{}, ok, false); err != nil {
+					return 0, hinted, err
+				}
 			}
 			if !ok {
 				continue
@@ -154,7 +165,7 @@ func (s *Scan) collect(p page.Page, room int) (n int, hinted bool) {
 	} else {
 		s.off = base.OffsetNumber(i)
 	}
-	return n, hinted
+	return n, hinted, nil
 }
 
 // worthPruning tells whether a page is nearly full of what nobody sees.

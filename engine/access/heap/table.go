@@ -50,6 +50,7 @@ type Table struct {
 	reserve int    // bytes of a page kept free by inserts (fillfactor)
 	indexed []bool // by attribute: an index depends on it
 	keys    []bool // by attribute: a unique index depends on it, so that foreign keys may
+	tracked bool   // SERIALIZABLE watches who reads and writes it: not a catalog, not temporary
 	all     bool   // an index depends on an expression, hence perhaps on every attribute
 
 	target  atomic.Uint32 // block+1 of a page that had room lately
@@ -62,6 +63,7 @@ func (s *Store) Open(d *relation.Desc) *Table {
 		Desc: d, Layout: tuple.NewLayout(d.Columns), s: s, file: d.File, logged: d.Logged(),
 		indexed: make([]bool, len(d.Columns)), keys: make([]bool, len(d.Columns)),
 	}
+	t.tracked = d.OID >= base.FirstNormalOID && d.File.Temp == 0
 	if d.Fillfactor > 0 && d.Fillfactor < 100 {
 		t.reserve = page.Size * (100 - d.Fillfactor) / 100
 	}

@@ -67,6 +67,10 @@ func (w *Writer) Insert(values []types.Datum) (base.TID, error) {
 		return base.TID{}, err
 	}
 	p := buf.Page()
+	if err := w.checkInsert(); err != nil {
+		buf.UnlockRelease()
+		return base.TID{}, err
+	}
 	flags, err := w.clearAllVisible(buf)
 	if err != nil {
 		buf.UnlockRelease()
@@ -124,6 +128,9 @@ func (w *Writer) insertSome(xid base.XID, first int, tids []base.TID) (int, erro
 		return 0, err
 	}
 	defer buf.UnlockRelease()
+	if err := w.checkInsert(); err != nil {
+		return 0, err
+	}
 	p := buf.Page()
 	flags, err := w.clearAllVisible(buf)
 	if err != nil {
