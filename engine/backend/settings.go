@@ -123,6 +123,9 @@ func setText(n *pg_query.VariableSetStmt) (string, error) {
 
 // setMulti is SET TRANSACTION and SET SESSION CHARACTERISTICS.
 func (b *Backend) setMulti(n *pg_query.VariableSetStmt) error {
+	if n.Name == "TRANSACTION SNAPSHOT" {
+		return b.importSnapshot(n.Args[0].GetAConst().GetSval().GetSval())
+	}
 	iso, ro, def, err := modes(n.Args)
 	if err != nil {
 		return err

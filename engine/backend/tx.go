@@ -230,6 +230,28 @@ func (b *Backend) transactionModes(iso *session.Isolation, readOnly, deferrable 
 	return nil
 }
 
+// importSnapshot is SET TRANSACTION SNAPSHOT.
+func (b *Backend) importSnapshot(id string) error {
+	t := &b.s.Tx
+	switch {
+	case !t.Block && !t.Implicit:
+		b.s.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.NoActiveSQLTransaction, "SET TRANSACTION can only be used in transaction blocks"))
+		fallthrough
+	case t.Isolation == session.ReadCommitted && !t.Queried && b.s.Proc.Tx().Depth() == 0:
+		return pgerror.New(pgerror.FeatureNotSupported,
+			"a snapshot-importing transaction must have isolation level SERIALIZABLE or REPEATABLE READ")
+	case t.Queried || b.s.Proc.Tx().Depth() > 0:
+		return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION SNAPSHOT must be called before any query")
+	case t.Isolation == session.Serializable:
+		return pgerror.Unsupported("SET TRANSACTION SNAPSHOT at the level SERIALIZABLE")
+	}
+	if err := b.s.Proc.Tx().Import(id, b.s.Database.OID, &t.Snapshot); err != nil {
+		return err
+	}
+	t.HaveSnap, t.Queried = true, true
+	return nil
+}
+
 // commitBlock is COMMIT: a failed block is rolled back. It gives the command tag.
 func (b *Backend) commitBlock() (string, error) {
 	s := b.s
@@ -326,7 +348,7 @@ func (b *Backend) Sync(s *session.Session) error {
 func (b *Backend) Release(s *session.Session) {
 	b.attach(s)
 	b.closePortals(false)
-	if s.Proc.Tx().Running() {
+	if s.Proc.Tx().Running() || s.Tx.Block { // a failed block too, or nothing could begin any more
 		b.abort()
 	}
 	for name := range s.Portals {

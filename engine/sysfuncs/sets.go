@@ -7,13 +7,11 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/catalog/bootstrap"
-	"manifold/engine/lock"
 	"manifold/engine/stats"
 	"manifold/engine/types"
 )
 
 func registerSets(r registry) {
-	r.addSet(lockStatus, "pg_lock_status")
 	r.addSet(activityRows, "pg_stat_get_activity")
 	r.addSet(preparedStatements, "pg_prepared_statement")
 	r.addSet(cursors, "pg_cursor")
@@ -64,44 +62,6 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 		row[17] = types.Text(in.BackendType)
 		row[18] = types.Bool(false)
 		row[25], row[27] = types.Bool(false), types.Bool(false)
-		out = append(out, record(cols, row...))
-	}
-	return out, nil
-}
-
-// lockStatus gives the rows of pg_locks.
-func lockStatus(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
-	o, t, i4, i2, b := types.OIDOID, types.OIDText, types.OIDInt4, types.OIDInt2, types.OIDBool
-	cols := []base.OID{t, o, o, i4, i2, t, types.OIDXID, o, o, i2, t, i4, t, b, b, types.OIDTimestampTZ}
-	var out []types.Datum
-	for _, l := range s.Locks.Snapshot() {
-		row := make([]types.Datum, len(cols))
-		for k := range row {
-			row[k] = types.Null
-		}
-		row[0] = types.Text(l.Tag.Kind.String())
-		if l.Tag.Kind != lock.KindTransaction && l.Tag.Kind != lock.KindVirtualXID {
-			row[1] = oidOf(l.Tag.Database)
-		}
-		switch l.Tag.Kind {
-		case lock.KindRelation, lock.KindExtend:
-			row[2] = types.Int(int64(l.Tag.A))
-		case lock.KindPage:
-			row[2], row[3] = types.Int(int64(l.Tag.A)), types.Int(int64(l.Tag.B))
-		case lock.KindTuple:
-			tid := base.UnpackTID(l.Tag.B)
-			row[2], row[3], row[4] = types.Int(int64(l.Tag.A)), types.Int(int64(tid.Block)), types.Int(int64(tid.Offset))
-		case lock.KindTransaction:
-			row[6] = types.Int(int64(l.Tag.A))
-		case lock.KindAdvisory:
-			row[7], row[8], row[9] = types.Int(int64(l.Tag.A)), types.Int(int64(l.Tag.B)), types.Int(int64(l.Tag.Sub))
-		case lock.KindObject:
-			row[7], row[8], row[9] = types.Int(int64(l.Tag.A)), types.Int(int64(l.Tag.B)), types.Int(int64(l.Tag.Sub))
-		}
-		row[10] = types.Text("")
-		row[11] = types.Int(int64(l.PID))
-		row[12] = types.Text(l.Mode.String())
-		row[13], row[14], row[15] = types.Bool(l.Granted), types.Bool(l.FastPath), timestamp(l.Since)
 		out = append(out, record(cols, row...))
 	}
 	return out, nil

@@ -20,11 +20,26 @@ func registerSettings(r registry) {
 }
 
 func currentSetting(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	switch strings.ToLower(text(a[0])) { // the transaction's own
+	case "transaction_isolation":
+		return types.Text(s.Session.Tx.Isolation.String()), nil
+	case "transaction_read_only":
+		return types.Text(onOff(s.Session.Tx.ReadOnly)), nil
+	case "transaction_deferrable":
+		return types.Text(onOff(s.Session.Tx.Deferrable)), nil
+	}
 	_, value, err := s.Session.Settings.Show(text(a[0]))
 	if err != nil && len(a) > 1 && a[1].True() && pgerror.Code(err) == pgerror.UndefinedObject {
 		return types.Null, nil
 	}
 	return types.Text(value), err
+}
+
+func onOff(v bool) string {
+	if v {
+		return "on"
+	}
+	return "off"
 }
 
 func setConfig(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {

@@ -63,7 +63,7 @@ var table = sync.OnceValue(buildTable)
 
 func buildTable() map[base.OID]builtins.Entry {
 	r := registry{}
-	for _, register := range []func(registry){registerSession, registerSettings, registerNames, registerDefinitions, registerComments,
+	for _, register := range []func(registry){registerSession, registerLocks, registerSettings, registerNames, registerDefinitions, registerComments,
 		registerPrivileges, registerSizes, registerSequences, registerAdvisory, registerSets, registerStatistics} {
 		register(r)
 	}

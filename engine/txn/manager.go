@@ -65,6 +65,7 @@ type Manager struct {
 	procMu sync.Mutex // guards replacement of procs
 	procs  atomic.Pointer[[]*Proc]
 
+	exports  exports
 	builders sync.Pool
 }
 

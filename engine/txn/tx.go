@@ -31,16 +31,17 @@ const MaxCommands = 1<<32 - 2
 
 // Tx is a transaction. It belongs to its session's goroutine.
 type Tx struct {
-	p       *Proc
-	running bool
-	ident   mvcc.Identity
-	levels  []int32 // levels[i]: the savepoint level that owns ident.Subs[i] now
-	command base.CommandID
-	used    bool // the current command wrote, so the next statement needs a new one
-	subs    []sub
-	drops   []drop
-	cleanup []Cleaner
-	serial  *predicate.Xact // while SERIALIZABLE and tracked, else nil
+	p        *Proc
+	running  bool
+	ident    mvcc.Identity
+	levels   []int32 // levels[i]: the savepoint level that owns ident.Subs[i] now
+	command  base.CommandID
+	used     bool // the current command wrote, so the next statement needs a new one
+	subs     []sub
+	drops    []drop
+	cleanup  []Cleaner
+	exported []string
+	serial   *predicate.Xact // while SERIALIZABLE and tracked, else nil
 
 	level  Level    // of the commit under way
 	commit base.LSN // set in the commit section
@@ -364,6 +365,7 @@ func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 		p.xid.Store(0)
 	}
 	p.owner.ReleaseTransaction()
+	t.withdraw()
 	if len(p.regs) > 0 {
 		p.regs = p.regs[:0]
 	}
