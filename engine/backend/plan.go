@@ -233,6 +233,11 @@ func (b *Backend) databaseOf(rel base.OID) base.OID {
 
 // permitted checks the privileges a plan needs; once granted they are not looked at again until the catalogs change.
 func (b *Backend) permitted(v *plancache.Variant) error {
+	if b.s.Tx.ReadOnly && !v.Plan.ReadOnly {
+		if err := b.onlyTemporary(v); err != nil {
+			return err
+		}
+	}
 	role := b.s.Role
 	if v.Checked.Load() == uint32(role) {
 		return nil
@@ -248,6 +253,31 @@ func (b *Backend) permitted(v *plancache.Variant) error {
 		}
 	}
 	v.Checked.Store(uint32(role))
+	return nil
+}
+
+// onlyTemporary lets a plan that writes or locks rows run in a READ ONLY transaction if it does so to temporary relations
+// alone.
+func (b *Backend) onlyTemporary(v *plancache.Variant) error {
+	for i := range v.Plan.Checks {
+		c := &v.Plan.Checks[i]
+		if sysfuncs.Priv(c.Bits)&^sysfuncs.PrivSelect == 0 {
+			continue
+		}
+		d, err := b.view.Relation(c.Relation)
+		if err != nil {
+			return err
+		}
+		if d != nil && d.Persistence == relation.Temporary {
+			continue
+		}
+		tag := v.Tag
+		if l := v.Plan.RowLock; l != 0 && tag == "SELECT" {
+			tag += [...]string{query.ForKeyShare: " FOR KEY SHARE", query.ForShare: " FOR SHARE",
+				query.ForNoKeyUpdate: " FOR NO KEY UPDATE", query.ForUpdate: " FOR UPDATE"}[l]
+		}
+		return errReadOnly(tag)
+	}
 	return nil
 }
 

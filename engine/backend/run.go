@@ -31,12 +31,8 @@ type run struct {
 // start begins an execution with parameter and literal values. Its contexts are the backend's own, unless own asks for
 // contexts that outlive the statement.
 func (b *Backend) start(r *run, v *plancache.Variant, params, literals []types.Datum, own bool) error {
-	s := b.s
 	if err := b.permitted(v); err != nil {
 		return err
-	}
-	if s.Tx.ReadOnly && !v.Plan.ReadOnly && v.Plan.Command != query.Select {
-		return errReadOnly(v.Tag)
 	}
 	*r = run{v: v, x: &b.ectx, fctx: &b.fctx, snap: &b.snap, want: 1}
 	if own {

@@ -63,6 +63,15 @@ func (c *conflictOp) insert(x *Context) ([]types.Datum, error) {
 		if retry {
 			continue
 		}
+		if found && x.Repeat {
+			seen, err := c.m.target.Table.Sees(&x.view, at)
+			if err != nil {
+				return nil, err
+			}
+			if !seen {
+				return nil, errSerialize("update")
+			}
+		}
 		if found {
 			if !c.m.plan.Conflict.Update {
 				return nil, nil

@@ -53,10 +53,13 @@ func (s *indexScan) nextEntries(x *Context) ([]base.TID, error) {
 	return s.scan.Next()
 }
 
-// fetch reads the rows of the chunk that are visible. It declines when the map vouches for none of them: then all are read
-// from the table, which is faster page by page.
+// fetch reads the rows of the chunk that are visible. It declines when the map vouches for none of them, or a SERIALIZABLE
+// transaction reads them: then all are read from the table, which is faster page by page.
 func (o *indexOnly) fetch(s *indexScan, x *Context, chunk []base.TID) (n int, ok bool, err error) {
 	known := 0
+	if x.Snapshot.Serial != nil { // a row read from the index alone could change before it is locked
+		return 0, false, nil
+	}
 	for i := range chunk {
 		if s.scan.Visible(s.done + i) {
 			known++

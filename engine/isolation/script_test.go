@@ -20,6 +20,7 @@ const oracleVariable = "MANIFOLD_ORACLE"
 //	levels <level>, <level> ...   run it once at each, $level standing for it
 //	setup <sql>                   before each run
 //	<session>: <sql>              a step
+//	<session>!: <sql>             a step that ends by itself, though it waits: a deadlock, a timeout
 //	# ...                         a comment
 type script struct {
 	levels []string
@@ -27,7 +28,10 @@ type script struct {
 	steps  []step
 }
 
-type step struct{ session, sql string }
+type step struct {
+	session, sql string
+	ends         bool
+}
 
 func readScript(t *testing.T, path string) script {
 	t.Helper()
@@ -48,7 +52,8 @@ func readScript(t *testing.T, path string) script {
 		case word == "setup":
 			s.setup = append(s.setup, rest)
 		case strings.HasSuffix(word, ":"):
-			s.steps = append(s.steps, step{strings.TrimSuffix(word, ":"), rest})
+			name := strings.TrimSuffix(word, ":")
+			s.steps = append(s.steps, step{strings.TrimSuffix(name, "!"), rest, strings.HasSuffix(name, "!")})
 		default:
 			t.Fatalf("%s: what is %q?", path, line)
 		}
@@ -121,7 +126,7 @@ func (s script) play(t *testing.T, srv server) string {
 			}
 		}
 		for _, st := range s.steps {
-			p.step(st.session, strings.ReplaceAll(st.sql, "$level", level))
+			p.step(st.session, strings.ReplaceAll(st.sql, "$level", level), st.ends)
 		}
 		p.finish()
 	}
@@ -181,7 +186,7 @@ func (p *player) actor(name string) *actor {
 }
 
 // step runs one statement until it is done or waits for somebody, then tells which waits it ended.
-func (p *player) step(name, sql string) {
+func (p *player) step(name, sql string, ends bool) {
 	a := p.actor(name)
 	for i, w := range p.waiting {
 		if w == a { // its last statement must end first
@@ -193,7 +198,9 @@ func (p *player) step(name, sql string) {
 	a.sql = sql
 	a.todo <- sql
 	fmt.Fprintf(p.out, "%s: %s\n", name, sql)
-	if lines, ok := p.settle(a); ok {
+	if ends {
+		p.report(a, <-a.done, false)
+	} else if lines, ok := p.settle(a); ok {
 		p.report(a, lines, false)
 	} else {
 		fmt.Fprintf(p.out, "  <waits>\n")

@@ -77,10 +77,11 @@ func (s *engineServer) connect() (conn, error) {
 // engineConn is a session in this process.
 type engineConn struct {
 	backend.Discard
-	server *engineServer
-	s      *session.Session
-	lease  *pool.Lease
-	lines  []string
+	server  *engineServer
+	s       *session.Session
+	lease   *pool.Lease
+	lines   []string
+	notices []string
 }
 
 func (c *engineConn) pid() uint32 { return c.s.ID }
@@ -96,7 +97,7 @@ func (c *engineConn) close() {
 }
 
 func (c *engineConn) run(sql string) []string {
-	c.lines = nil
+	c.lines, c.notices = nil, nil
 	class := pool.Normal
 	if c.s.Proc.Tx().Running() {
 		class = pool.Holder
@@ -112,10 +113,18 @@ func (c *engineConn) run(sql string) []string {
 		e := pgerror.From(err)
 		c.lines = append(c.lines, errorLines(e.Code, e.Message, e.Detail, e.Where)...)
 	}
+	c.takeNotices()
 	if err := c.s.AwaitAnswer(); err != nil {
 		c.lines = append(c.lines, err.Error())
 	}
-	return c.lines
+	return append(c.notices, c.lines...)
+}
+
+func (c *engineConn) takeNotices() {
+	for _, n := range c.s.Notices {
+		c.notices = append(c.notices, string(n.Severity)+" "+n.Code+": "+n.Message)
+	}
+	c.s.Notices = nil
 }
 
 // Rows implements backend.Sink.
@@ -137,9 +146,7 @@ func (c *engineConn) Rows(cols []plan.ResultColumn, _ []int16, b *vector.Batch) 
 
 // Complete implements backend.Sink.
 func (c *engineConn) Complete(tag string) error {
-	for _, n := range c.s.Notices {
-		c.lines = append(c.lines, string(n.Severity)+" "+n.Code+": "+n.Message)
-	}
+	c.takeNotices()
 	c.lines = append(c.lines, tag)
 	return nil
 }

@@ -85,6 +85,24 @@ func (t *Table) FetchVersion(task *activity.Task, tid base.TID, buf *[]byte) (tu
 	return nil, nil
 }
 
+// Sees tells whether the view sees the row version at exactly tid, or its transaction has made it.
+func (t *Table) Sees(v *mvcc.View, tid base.TID) (bool, error) {
+	b, err := t.s.pool.Pin(v.Task, t.tag(tid.Block))
+	if err != nil {
+		return false, err
+	}
+	v.Refresh()
+	b.RLock()
+	defer b.RUnlockRelease()
+	c := chainWalk{exact: true}
+	tup := c.start(b.Page(), tid.Offset)
+	if tup == nil {
+		return false, nil
+	}
+	seen, _ := v.Visible(tup)
+	return seen || v.Snap.Own.Has(tup.Xmin()), nil
+}
+
 // Probe tells for a unique or exclusion check whether a row that an index entry leads to is there at this moment:
 // whether any version of its chain is live, dead to all, or in the hands of a running transaction, whose id it gives.
 // tid becomes the address of that version.

@@ -50,7 +50,10 @@ func (rq *rowQueues) shard(f base.RelFile) *queueShard {
 // waitFor waits for a holder of the row, in the queue behind those who came before; without a holder only for its turn.
 // The writer stays in the queue until LeaveQueue. what names the action for the context of an error.
 func (w *Writer) waitFor(tid base.TID, holder base.XID, mode LockMode, what string) error {
-	err := w.enqueue(tid, mode)
+	var err error
+	if !w.member || holder == 0 { // who holds the row does not stand behind those who wait for it to let go
+		err = w.enqueue(tid, mode)
+	}
 	if err == nil && holder != 0 {
 		err = w.t.s.txns.WaitFor(w.task, w.tx.Proc(), holder, w.wait)
 	}

@@ -229,7 +229,11 @@ func (t *Table) EachWide(v mvcc.View, f func(tid base.TID, row tuple.Tuple) erro
 		}
 		s.v.Refresh()
 		buf.RLock()
-		n, _ := s.collect(buf.Page(), MaxLines)
+		n, _, err := s.collect(buf.Page(), MaxLines)
+		if err != nil {
+			buf.RUnlockRelease()
+			return err
+		}
 		var rows []found
 		for i, row := range s.rows[:n] {
 			if row.Mask()&tuple.Toasted != 0 {

@@ -32,6 +32,7 @@ type Writer struct {
 
 	queue     *rowQueue // that the writer stands in, nil for none
 	queueMode LockMode
+	member    bool // of judge: who must wait holds the row already, if weakly
 	heir      bool // it holds the lock of the queue
 }
 
@@ -177,13 +178,21 @@ func (w *Writer) judge(t tuple.Tuple, tid base.TID, mode LockMode) (Result, base
 	x := t.Xmax()
 	if x != 0 && mask&tuple.XmaxInvalid == 0 {
 		if res, holder := w.judgeXmax(v, t, tid, mask, mode); res.Outcome != OK {
+			w.member = res.Outcome == WouldBlock && w.holds(t, tid)
 			return res, holder
 		}
 	}
 	if h := w.t.s.rows.conflict(rowKey{w.t.file, tid}, mode, own); h != 0 {
+		w.member = w.holds(t, tid)
 		return Result{Outcome: WouldBlock, Xmax: h}, h
 	}
 	return Result{}, 0
+}
+
+// holds tells whether the transaction holds the row in any mode.
+func (w *Writer) holds(t tuple.Tuple, tid base.TID) bool {
+	own := w.tx.Identity()
+	return t.Mask()&tuple.XmaxInvalid == 0 && own.Has(t.Xmax()) || w.t.s.rows.holds(rowKey{w.t.file, tid}, ForKeyShare, own)
 }
 
 func (w *Writer) judgeXmax(v *mvcc.View, t tuple.Tuple, tid base.TID, mask uint32, mode LockMode) (Result, base.XID) {

@@ -75,6 +75,9 @@ func (p *planner) describe(q *query.Query) {
 	}
 	if q.Command != query.Select || len(q.RowMarks) > 0 {
 		p.writes = true
+		if len(q.RowMarks) > 0 && p.stmt.RowLock == 0 {
+			p.stmt.RowLock = q.RowMarks[0].Strength
+		}
 	}
 	q.EachQuery(p.describe)
 }

@@ -31,8 +31,9 @@ type Statement struct {
 	Locks    []RelationLock
 	Checks   []Privilege
 	CTEs     []*CTE
-	Slots    []bool // by literal slot: the value is read at run time and may differ from the one planned with
-	ReadOnly bool   // changes nothing: no ModifyTable, no row locks
+	Slots    []bool             // by literal slot: the value is read at run time and may differ from the one planned with
+	RowLock  query.LockStrength // of the first of its row marks, zero for none
+	ReadOnly bool               // changes nothing: no ModifyTable, no row locks
 }
 
 // ResultColumn is a column of the result as RowDescription tells it.
