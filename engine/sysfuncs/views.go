@@ -13,8 +13,19 @@ func Views() []View {
 			out = append(out, View{Schema: "pg_catalog", Name: v[0], SQL: grant})
 		}
 	}
-	return append(out, informationSchema()...)
+	out = append(out, informationSchema()...)
+	return append(out, View{"pg_catalog", "pg_init_privs", initialPrivileges}, View{"pg_catalog", "public", publicComment})
 }
+
+// What initdb writes when everything is there: the privileges that a dump leaves out, for every cluster has them, and the
+// comment that it knows.
+const (
+	initialPrivileges = `INSERT INTO pg_catalog.pg_init_privs
+		SELECT oid, 'pg_catalog.pg_class'::regclass, 0, 'i'::"char", relacl FROM pg_catalog.pg_class WHERE relacl IS NOT NULL
+		UNION ALL SELECT oid, 'pg_catalog.pg_proc'::regclass, 0, 'i'::"char", proacl FROM pg_catalog.pg_proc WHERE proacl IS NOT NULL
+		UNION ALL SELECT oid, 'pg_catalog.pg_namespace'::regclass, 0, 'i'::"char", nspacl FROM pg_catalog.pg_namespace WHERE nspacl IS NOT NULL`
+	publicComment = "COMMENT ON SCHEMA public IS 'standard public schema'"
+)
 
 // views lists the views of pg_catalog: name and query.
 func views() [][2]string {
@@ -56,6 +67,9 @@ func views() [][2]string {
 			source, min_val, max_val, enumvals, boot_val, reset_val, sourcefile, sourceline, pending_restart)`},
 		{"pg_locks", `SELECT * FROM pg_lock_status() l(locktype, database, relation, page, tuple, virtualxid, transactionid, classid,
 			objid, objsubid, virtualtransaction, pid, mode, granted, fastpath, waitstart)`},
+		{"pg_seclabels", `SELECT objoid, classoid, objsubid, NULL::text AS objtype, NULL::oid AS objnamespace, NULL::text AS objname,
+			provider, label FROM pg_seclabel UNION ALL
+			SELECT objoid, classoid, 0, NULL::text, NULL::oid, NULL::text, provider, label FROM pg_shseclabel`},
 		{"pg_cursors", `SELECT * FROM pg_cursor() c(name, statement, is_holdable, is_binary, is_scrollable, creation_time)`},
 		{"pg_prepared_statements", `SELECT * FROM pg_prepared_statement() p(name, statement, prepare_time, parameter_types, from_sql,
 			generic_plans, custom_plans)`},

@@ -187,7 +187,49 @@ func sameShape(a, b []types.Dim) bool {
 	return true
 }
 
+// nameByte is a byte of a name by its place, from zero.
+type nameByte struct {
+	name, at Node
+	out      vector.Vector
+}
+
+// nameSize is how many bytes PostgreSQL's type name has, the zeros behind it among them.
+const nameSize = 64
+
+// Eval implements Node.
+func (x *nameByte) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
+	name, err := x.name.Eval(f, sel, n)
+	if err != nil {
+		return nil, err
+	}
+	at, err := x.at.Eval(f, sel, n)
+	if err != nil {
+		return nil, err
+	}
+	x.out.Reset(false, n)
+	err = each(sel, n, func(i int) error {
+		d := types.Null
+		if !name.IsNull(i) && !at.IsNull(i) && at.Fixed[i] >= 0 && at.Fixed[i] < nameSize {
+			d = types.Int(0)
+			if b := name.Get(i).B; at.Fixed[i] < int64(len(b)) {
+				d = types.Int(int64(b[at.Fixed[i]]))
+			}
+		}
+		x.out.Set(i, d)
+		return nil
+	})
+	return &x.out, err
+}
+
 func (c *Compiler) subscript(e *query.Subscript) (Node, error) {
+	if e.Array.Type() == types.OIDName && len(e.Upper) == 1 {
+		name, err := c.Compile(e.Array)
+		if err != nil {
+			return nil, err
+		}
+		at, err := c.Compile(e.Upper[0])
+		return &nameByte{name: name, at: at}, err
+	}
 	x := &subscript{slice: e.Slice, elem: e.Elem, variable: !c.Fixed(e.Typ)}
 	var err error
 	if x.array, err = c.Compile(e.Array); err != nil {

@@ -232,6 +232,9 @@ func (s *state) subscript(e query.Expr, subs []*pg_query.A_Indices, assign query
 	if err != nil {
 		return nil, err
 	}
+	if bt == types.OIDName && assign == nil {
+		return s.nameSubscript(e, subs)
+	}
 	if t.Elem == 0 || t.Category != 'A' {
 		return nil, s.a.errorf(pgerror.DatatypeMismatch, int32(e.Loc()), "cannot subscript type %s because it does not support subscripting", s.a.typeName(e.Type()))
 	}
@@ -264,6 +267,22 @@ func (s *state) subscript(e query.Expr, subs []*pg_query.A_Indices, assign query
 	}
 	if r.Slice || assign != nil {
 		r.Typ = bt
+	}
+	return r, nil
+}
+
+// nameSubscript is a byte of a name, which is an array of 64 for PostgreSQL.
+func (s *state) nameSubscript(e query.Expr, subs []*pg_query.A_Indices) (query.Expr, error) {
+	r := &query.Subscript{T: query.T{Typ: types.OIDChar, Mod: -1, Offset: e.Loc()}, Array: e, Elem: types.OIDChar}
+	for _, x := range subs {
+		if x.IsSlice {
+			return nil, pgerror.New(pgerror.FeatureNotSupported, "slices of fixed-length arrays not implemented")
+		}
+		at, err := s.subscriptBound(x.Uidx)
+		if err != nil {
+			return nil, err
+		}
+		r.Upper = append(r.Upper, at)
 	}
 	return r, nil
 }

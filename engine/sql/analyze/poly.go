@@ -45,7 +45,7 @@ func (p *poly) note(a *analyzer, declared, actual base.OID) error {
 		}
 		if t, err := a.view.MustType(bt); err != nil {
 			return err
-		} else if t.Elem == 0 && bt != types.OIDAnyArray {
+		} else if (t.Elem == 0 || t.Category != 'A') && bt != types.OIDAnyArray {
 			return notArray("anyarray", a.typeName(bt))
 		}
 		if p.array != 0 && p.array != bt {
@@ -65,7 +65,7 @@ func (p *poly) note(a *analyzer, declared, actual base.OID) error {
 		if err != nil {
 			return err
 		}
-		if t.Elem == 0 {
+		if t.Elem == 0 || t.Category != 'A' {
 			return notArray("anycompatiblearray", a.typeName(actual))
 		}
 		p.compat = append(p.compat, &query.CaseArg{T: query.T{Typ: t.Elem, Offset: -1}})
