@@ -48,7 +48,7 @@ func wideText(stamp, kind int) string {
 func crashStep(r *rand.Rand, m crashModel, stamp int) (string, crashModel) {
 	next := m.clone()
 	k, wide := r.IntN(40), wideText(stamp, r.IntN(3))
-	switch op := r.IntN(40); {
+	switch op := r.IntN(42); {
 	case op < 20:
 		next[k] = fmt.Sprint(stamp)
 		return fmt.Sprintf("insert into w values (%d, '%d', %s) on conflict (k) do update set stamp = excluded.stamp, v = excluded.v", k, stamp, wide), next
@@ -81,7 +81,8 @@ type crashStatement struct {
 
 func crashStatements() []crashStatement {
 	return []crashStatement{
-		{"truncate w", true}, {"checkpoint", false}, {"alter table w alter extra type int8 using 7", false},
+		{"truncate w", true}, {"checkpoint", false}, {"vacuum full w", false}, {"cluster w using w_pkey", false},
+		{"begin; cluster w using w_pkey; rollback", false}, {"alter table w alter extra type int8 using 7", false},
 		{"begin; truncate w; insert into w values (1, 'x', repeat('y', 9000)); rollback", false},
 	}
 }
@@ -155,6 +156,36 @@ func TestUnloggedBeginAnewAfterACrash(t *testing.T) {
 		t.Fatal(faults)
 	}
 	checkFiles(t, e, c)
+}
+
+// TestRewritesKeepWhatOlderSnapshotsSee: VACUUM FULL and CLUSTER keep the versions of rows that a transaction may read.
+func TestRewritesKeepWhatOlderSnapshotsSee(t *testing.T) {
+	for _, rewrite := range []string{"vacuum full w", "cluster w using w_v"} {
+		e := testEngine(t, newCluster(t))
+		a, b := connect(t, e), connect(t, e)
+		a.run("create table w (k int primary key, v int, t text); create index w_v on w (v)")
+		a.run("insert into w select i, -i, (select string_agg(md5((i + j)::text), '') from generate_series(1, 200) j) from generate_series(1, 20) i")
+		b.run("begin isolation level repeatable read; select 1")
+		a.run("delete from w where k > 15; update w set v = 100 + k, t = 'new' where k < 5")
+		const want = "20|-210|128000"
+		if got := a.run(rewrite); strings.HasPrefix(got, "ERROR") {
+			t.Fatal(got)
+		}
+		if got := b.run("select count(*), sum(v), sum(length(t)) from w"); got != want {
+			t.Errorf("%s: the older snapshot sees %s, not %s", rewrite, got, want)
+		}
+		if got := b.run("set enable_seqscan = off; select v, length(t) from w where k = 3"); got != "SET\n-3|6400" {
+			t.Errorf("%s: the older snapshot finds %s", rewrite, got)
+		}
+		b.run("reset enable_seqscan; commit")
+		if got := a.run("select count(*), sum(v), sum(length(t)) from w"); got != "15|300|70412" {
+			t.Errorf("%s: the newer snapshot sees %s", rewrite, got)
+		}
+		a.run("vacuum w")
+		if faults := checkFaults(t, e); len(faults) > 0 {
+			t.Error(faults)
+		}
+	}
 }
 
 // checkFiles fails when the database has a file that no relation has.

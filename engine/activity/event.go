@@ -29,6 +29,7 @@ const (
 	EventWALWriterMain
 	EventAutovacuumMain
 	EventVacuumDelay
+	EventVacuumTruncate
 	EventParseMemory // for other large texts to leave the parser
 	eventCount
 )
@@ -59,6 +60,7 @@ var events = [eventCount][2]string{
 	EventWALWriterMain:     {"Activity", "WalWriterMain"},
 	EventAutovacuumMain:    {"Activity", "AutoVacuumMain"},
 	EventVacuumDelay:       {"Timeout", "VacuumDelay"},
+	EventVacuumTruncate:    {"Timeout", "VacuumTruncate"},
 	EventParseMemory:       {"IPC", "ParseMemory"},
 }
 

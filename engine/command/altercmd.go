@@ -44,6 +44,14 @@ func (a *alteration) command(cmd *pg_query.AlterTableCmd) error {
 			return err
 		}
 		return c.giveRelation(d.OID, to)
+	case pg_query.AlterTableType_AT_ClusterOn:
+		ix, err := c.clusterIndex(d, cmd.Name)
+		if err != nil {
+			return err
+		}
+		return c.markClustered(d, ix)
+	case pg_query.AlterTableType_AT_DropCluster:
+		return c.markClustered(d, nil)
 	case pg_query.AlterTableType_AT_SetLogged:
 		return a.setPersistence(d, relation.Permanent)
 	case pg_query.AlterTableType_AT_SetUnLogged:

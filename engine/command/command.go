@@ -84,6 +84,11 @@ func (c *Context) warning(code, format string, args ...any) {
 	c.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, code, format, args...))
 }
 
+// info queues an INFO for the client.
+func (c *Context) info(format string, args ...any) {
+	c.Session.Notice(pgerror.Notice(pgerror.SeverityInfo, pgerror.SuccessfulCompletion, format, args...))
+}
+
 // database gives the OID of the session's database.
 func (c *Context) database() base.OID { return c.Session.Database.OID }
 

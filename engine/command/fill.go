@@ -75,8 +75,7 @@ type scanner interface {
 // scanTable starts reading a table under a fresh snapshot; roots asks for the addresses that index entries need.
 func (c *Context) scanTable(d *relation.Desc, roots bool) (*tableScan, error) {
 	x := c.NewExec()
-	t := c.Opened.Table(d)
-	s, err := t.NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
+	s, err := c.Opened.Table(d).NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +84,26 @@ func (c *Context) scanTable(d *relation.Desc, roots bool) (*tableScan, error) {
 	} else {
 		s.KeepTIDs()
 	}
+	return newTableScan(x, d, s), nil
+}
+
+// scanVersions starts reading what a snapshot sees of a table.
+func (c *Context) scanVersions(d *relation.Desc, snap *mvcc.Snapshot) (*tableScan, error) {
+	s, err := c.Opened.Table(d).NewScan(mvcc.NewView(snap, c.Tx.Manager(), c.Task))
+	if err != nil {
+		return nil, err
+	}
+	s.KeepTIDs()
+	return newTableScan(c.NewExec(), d, s), nil
+}
+
+func newTableScan(x *exec.Context, d *relation.Desc, s scanner) *tableScan {
 	ts := &tableScan{x: x, scan: s, batch: vector.Batch{Cols: make([]vector.Vector, len(d.Columns))}, cols: make([]int, len(d.Columns))}
 	for i := range ts.cols {
 		ts.cols[i] = i
 	}
 	ts.frame = eval.Frame{Env: x.Eval, Outer: &ts.batch}
-	return ts, nil
+	return ts
 }
 
 // next reads the next batch; false at the end.

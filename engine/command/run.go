@@ -30,6 +30,8 @@ func runner(n *pg_query.Node) runFunc {
 		return truncate
 	case *pg_query.Node_VacuumStmt:
 		return vacuumStmt
+	case *pg_query.Node_ClusterStmt:
+		return clusterStmt
 	case *pg_query.Node_AlterTableStmt:
 		return alterTable
 	case *pg_query.Node_LockStmt:

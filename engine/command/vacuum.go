@@ -1,11 +1,15 @@
 package command
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
 	"manifold/engine/access/heap"
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
@@ -19,10 +23,14 @@ import (
 type vacuumOptions struct {
 	vacuum     bool
 	analyze    bool
+	full       bool
 	verbose    bool
 	skipLocked bool
+	allPages   bool // DISABLE_PAGE_SKIPPING
+	noIndexes  bool // INDEX_CLEANUP off
 	noTruncate bool
 	noToast    bool
+	parallel   bool
 }
 
 // VacuumTarget is one table to be vacuumed or analysed; Columns narrows ANALYZE.
@@ -39,8 +47,13 @@ func vacuumStmt(c *Context, node *pg_query.Node) (string, error) {
 	if s.IsVacuumcmd {
 		tag = "VACUUM"
 	}
-	if err := o.read(s.Options); err != nil {
+	if err := c.vacuumOptions(&o, s.Options); err != nil {
 		return "", err
+	}
+	for _, n := range s.Rels {
+		if len(n.GetVacuumRelation().VaCols) > 0 && !o.analyze {
+			return "", pgerror.New(pgerror.FeatureNotSupported, "ANALYZE option must be specified when a column list is provided")
+		}
 	}
 	if o.vacuum {
 		if err := c.topLevel("VACUUM"); err != nil {
@@ -51,7 +64,12 @@ func vacuumStmt(c *Context, node *pg_query.Node) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, t := range targets {
+	for i, t := range targets {
+		if o.vacuum && i > 0 {
+			if err := c.Restart(); err != nil {
+				return "", err
+			}
+		}
 		if err := c.vacuumOne(t, o, len(s.Rels) > 0); err != nil {
 			return "", err
 		}
@@ -59,37 +77,86 @@ func vacuumStmt(c *Context, node *pg_query.Node) (string, error) {
 	return tag, nil
 }
 
-func (o *vacuumOptions) read(list []*pg_query.Node) error {
+func (c *Context) vacuumOptions(o *vacuumOptions, list []*pg_query.Node) error {
 	for _, n := range list {
 		e := n.GetDefElem()
-		if e.Defname == "index_cleanup" || e.Defname == "parallel" || e.Defname == "buffer_usage_limit" {
-			continue // all indexes are cleaned by one worker
+		switch e.Defname {
+		case "index_cleanup":
+			if err := o.indexCleanup(e); err != nil {
+				return err
+			}
+			continue
+		case "parallel":
+			if err := c.parallelOption(o, e); err != nil {
+				return err
+			}
+			continue
 		}
 		v, err := defBool(e)
+		known := true
+		switch {
+		case e.Defname == "verbose":
+			o.verbose = v
+		case e.Defname == "skip_locked":
+			o.skipLocked = v
+		case !o.vacuum:
+			known = false
+		case e.Defname == "analyze":
+			o.analyze = v
+		case e.Defname == "truncate":
+			o.noTruncate = !v
+		case e.Defname == "process_toast":
+			o.noToast = !v
+		case e.Defname == "disable_page_skipping":
+			o.allPages = v
+		case e.Defname == "full":
+			o.full = v
+		case e.Defname != "freeze": // transaction ids never wrap
+			known = false
+		}
+		if !known {
+			what := "ANALYZE"
+			if o.vacuum {
+				what = "VACUUM"
+			}
+			return c.at(pgerror.Newf(pgerror.SyntaxError, "unrecognized %s option \"%s\"", what, e.Defname), e.Location)
+		}
 		if err != nil {
 			return err
 		}
-		switch e.Defname {
-		case "verbose":
-			o.verbose = v
-		case "analyze":
-			o.analyze = v
-		case "skip_locked":
-			o.skipLocked = v
-		case "truncate":
-			o.noTruncate = !v
-		case "process_toast":
-			o.noToast = !v
-		case "freeze", "disable_page_skipping": // transaction ids never wrap
-		case "full":
-			if v {
-				return pgerror.Unsupported("VACUUM FULL")
-			}
-		default:
-			return pgerror.Newf(pgerror.SyntaxError, "unrecognized VACUUM option \"%s\"", e.Defname)
-		}
+	}
+	switch {
+	case o.full && o.parallel:
+		return pgerror.New(pgerror.FeatureNotSupported, "VACUUM FULL cannot be performed in parallel")
+	case o.full && o.allPages:
+		return pgerror.New(pgerror.FeatureNotSupported, "VACUUM option DISABLE_PAGE_SKIPPING cannot be used with FULL")
+	case o.full && o.noToast:
+		return pgerror.New(pgerror.FeatureNotSupported, "PROCESS_TOAST required with VACUUM FULL")
 	}
 	return nil
+}
+
+// indexCleanup reads INDEX_CLEANUP: a boolean or AUTO, which is on: all indexes are always cleaned.
+func (o *vacuumOptions) indexCleanup(e *pg_query.DefElem) error {
+	if strings.EqualFold(defText(e), "auto") {
+		return nil
+	}
+	v, err := defBool(e)
+	o.noIndexes = !v
+	return err
+}
+
+// parallelOption reads PARALLEL; one worker cleans all indexes whatever it says.
+func (c *Context) parallelOption(o *vacuumOptions, e *pg_query.DefElem) error {
+	if e.Arg == nil {
+		return c.at(pgerror.New(pgerror.SyntaxError, "parallel option requires a value between 0 and 1024"), e.Location)
+	}
+	n, err := defInt(e)
+	if err == nil && (n < 0 || n > 1024) {
+		err = c.at(pgerror.New(pgerror.SyntaxError, "parallel workers for vacuum must be between 0 and 1024"), e.Location)
+	}
+	o.parallel = n > 0
+	return err
 }
 
 // vacuumTargets gives the tables that were named, or all that the role may vacuum.
@@ -143,7 +210,11 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 		}
 		return nil
 	}
-	if err := c.lockRelation(t.oid, lock.ShareUpdateExclusive, t.name, o.skipLocked); err != nil {
+	mode := lock.ShareUpdateExclusive
+	if o.full {
+		mode = lock.AccessExclusive
+	}
+	if err := c.lockRelation(t.oid, mode, t.name, o.skipLocked); err != nil {
 		if o.skipLocked && pgerror.Code(err) == pgerror.LockNotAvailable {
 			c.warning(pgerror.LockNotAvailable, "skipping %s of \"%s\" --- lock not available", what, t.name)
 			return nil
@@ -158,7 +229,19 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 		c.warning(pgerror.WrongObjectType, "skipping \"%s\" --- cannot %s non-tables or special system tables", d.Name, what)
 		return nil
 	}
-	if o.vacuum {
+	if c.foreignTemporary(d) {
+		return nil
+	}
+	switch {
+	case o.full && d.System:
+		if named {
+			return pgerror.Unsupported("VACUUM FULL of a system catalog")
+		}
+	case o.full:
+		if err := c.vacuumFull(d, o); err != nil {
+			return err
+		}
+	case o.vacuum:
 		if err := c.vacuumTable(d, o); err != nil {
 			return err
 		}
@@ -169,37 +252,41 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 	return nil
 }
 
+// vacuumFull rewrites a table without what nobody sees.
+func (c *Context) vacuumFull(d *relation.Desc, o vacuumOptions) error {
+	if o.verbose {
+		c.info("vacuuming \"%s.%s\"", d.Schema, d.Name)
+	}
+	n, err := c.rebuild(d.OID, nil)
+	if err == nil && o.verbose {
+		c.tellRebuilt(d, n)
+	}
+	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), n.dying)
+	return err
+}
+
 func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 	t := c.Opened.Table(d)
 	var indexes []vacuum.Index
 	for _, ix := range d.Indexes {
 		indexes = append(indexes, c.Opened.Tree(ix, d.Logged()).NewWriter(c.Task))
 	}
-	vo := vacuum.Options{}
+	vo := vacuum.Options{Full: o.allPages, KeepIndexes: o.noIndexes}
 	if !o.noTruncate {
-		owner, locks := c.Session.Proc.Owner(), c.Tx.Manager().Locks()
-		tag := lock.Relation(c.database(), d.OID)
-		if d.Shared {
-			tag = lock.Relation(0, d.OID)
-		}
-		vo.TryExclusive = func() bool {
-			_, err := locks.Acquire(c.Task, owner, lock.Request{Tag: tag, Mode: lock.AccessExclusive, NoWait: true})
-			return err == nil
-		}
-		vo.Release = func() { locks.Release(owner, tag, lock.AccessExclusive, false) }
+		c.cutTail(d, &vo)
 	}
 	if o.verbose {
-		c.Session.Notice(pgerror.Notice(pgerror.SeverityInfo, pgerror.SuccessfulCompletion, "vacuuming \"%s.%s.%s\"",
-			c.Session.Database.Name, d.Schema, d.Name))
+		c.info("vacuuming \"%s.%s.%s\"", c.Session.Database.Name, d.Schema, d.Name)
 	}
+	start, used := time.Now(), c.Task.Buffers
 	r, err := vacuum.Table(c.Task, c.Tx.Manager(), t, indexes, vo)
 	if err != nil {
 		return err
 	}
 	if o.verbose {
-		c.Session.Notice(pgerror.Notice(pgerror.SeverityInfo, pgerror.SuccessfulCompletion,
-			"finished vacuuming \"%s.%s.%s\": index scans: %d\npages: %d removed, %d remain, %d scanned\ntuples: %d removed, %d remain, %d are dead but not yet removable",
-			c.Session.Database.Name, d.Schema, d.Name, r.IndexPasses, r.Truncated, r.Pages-r.Truncated, r.Scanned, r.Removed, r.Live, r.Dying))
+		now := c.Task.Buffers
+		used = activity.BufferCounts{Hit: now.Hit - used.Hit, Read: now.Read - used.Read, Dirtied: now.Dirtied - used.Dirtied}
+		c.tellVacuumed(d, r, used, time.Since(start))
 	}
 	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying)
 	if err := c.keepVacuumCounts(d, t, r); err != nil || d.ToastRel == nil || o.noToast {
@@ -209,6 +296,59 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 		return err
 	}
 	return c.vacuumTable(d.ToastRel, o)
+}
+
+// cutTail lets a run cut an empty tail off: it tries to get the table for itself now and then, without queueing, so that
+// nobody waits behind it.
+func (c *Context) cutTail(d *relation.Desc, vo *vacuum.Options) {
+	const tries, pause = 100, 50 * time.Millisecond
+	owner, locks := c.Session.Proc.Owner(), c.Tx.Manager().Locks()
+	tag := lock.Relation(c.database(), d.OID)
+	if d.Shared {
+		tag = lock.Relation(0, d.OID)
+	}
+	vo.TryExclusive = func() bool {
+		for range tries {
+			_, err := locks.Acquire(c.Task, owner, lock.Request{Tag: tag, Mode: lock.AccessExclusive, NoWait: true})
+			if err == nil {
+				return true
+			}
+			if err := c.Task.Wait(activity.EventVacuumTruncate, nil, pause); !errors.Is(err, activity.ErrTimeout) {
+				return false
+			}
+		}
+		return false
+	}
+	vo.Release = func() { locks.Release(owner, tag, lock.AccessExclusive, false) }
+}
+
+func (c *Context) tellVacuumed(d *relation.Desc, r vacuum.Report, used activity.BufferCounts, took time.Duration) {
+	share := func(n base.BlockNumber) float64 {
+		if r.Pages == 0 {
+			return 100
+		}
+		return 100 * float64(n) / float64(r.Pages)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "finished vacuuming \"%s.%s.%s\": index scans: %d\n", c.Session.Database.Name, d.Schema, d.Name, r.IndexPasses)
+	fmt.Fprintf(&b, "pages: %d removed, %d remain, %d scanned (%.2f%% of total)\n", r.Truncated, r.Pages-r.Truncated, r.Scanned, share(r.Scanned))
+	fmt.Fprintf(&b, "tuples: %d removed, %d remain, %d are dead but not yet removable\n", r.Removed, r.Live, r.Dying)
+	need := "not needed"
+	if r.IndexPasses > 0 {
+		need = "needed"
+	}
+	fmt.Fprintf(&b, "index scan %s: %d pages from table (%.2f%% of total) had %d dead item identifiers removed\n",
+		need, r.DeadPages, share(r.DeadPages), r.DeadPointers)
+	if r.IndexPasses > 0 {
+		for i, ix := range d.Indexes {
+			if n, err := c.Opened.Tree(ix, d.Logged()).Blocks(); err == nil {
+				fmt.Fprintf(&b, "index \"%s\": pages: %d in total, %d entries removed, %d remain\n", ix.Name, n, r.IndexRemoved[i], r.IndexKept[i])
+			}
+		}
+	}
+	fmt.Fprintf(&b, "buffer usage: %d hits, %d misses, %d dirtied\n", used.Hit, used.Read, used.Dirtied)
+	fmt.Fprintf(&b, "system usage: elapsed: %.2f s", took.Seconds())
+	c.info("%s", b.String())
 }
 
 // keepVacuumCounts keeps sizes and row counts in pg_class. Of pages that were not read the density is taken to be as before.

@@ -18,6 +18,7 @@ type Index interface {
 // Options of a run.
 type Options struct {
 	Full         bool         // look at all-visible pages too
+	KeepIndexes  bool         // leave dead line pointers, and the indexes as they are
 	MaxDead      int          // dead rows remembered before the indexes are visited; 11 million (64 MB) when zero
 	TryExclusive func() bool  // takes the table for truncation without waiting; nil: never truncate
 	Release      func()       // gives it back
@@ -32,6 +33,7 @@ type Report struct {
 	Live         int64 // on the scanned pages
 	Dying        int64
 	DeadPointers int64
+	DeadPages    base.BlockNumber // that had dead line pointers
 	Truncated    base.BlockNumber
 	IndexRemoved []int64 // by index
 	IndexKept    []int64
@@ -47,6 +49,8 @@ type run struct {
 	h    base.LSN
 	dead []base.TID
 	r    Report
+
+	filled base.BlockNumber // pages up to the last that keeps rows
 }
 
 // Table vacuums one table and its indexes.
@@ -80,6 +84,7 @@ func (r *run) scan() error {
 				return err
 			}
 			if all {
+				r.filled = b + 1
 				continue
 			}
 		}
@@ -87,11 +92,20 @@ func (r *run) scan() error {
 		if p, r.dead, err = r.v.Page(b, r.h, len(r.ix) > 0, r.dead); err != nil {
 			return err
 		}
+		if p.Live+p.Dying > 0 {
+			r.filled = b + 1
+		}
 		r.r.Scanned++
 		r.r.Removed += int64(p.Removed)
 		r.r.Live += int64(p.Live)
 		r.r.Dying += int64(p.Dying)
 		r.r.DeadPointers += int64(p.Dead)
+		if p.Dead > 0 {
+			r.r.DeadPages++
+		}
+		if r.o.KeepIndexes {
+			r.dead = r.dead[:0]
+		}
 		if len(r.dead) >= r.o.MaxDead {
 			if err := r.indexes(); err != nil {
 				return err
@@ -147,8 +161,10 @@ func (r *run) indexes() error {
 	return nil
 }
 
+// truncate cuts an empty tail off when that is worth the lock: a thousand pages, or a sixteenth of the table.
 func (r *run) truncate() error {
-	if r.o.TryExclusive == nil || r.r.Pages == 0 || !r.o.TryExclusive() {
+	empty := r.r.Pages - r.filled
+	if r.o.TryExclusive == nil || empty == 0 || empty < 1000 && empty < r.r.Pages/16 || !r.o.TryExclusive() {
 		return nil
 	}
 	if r.o.Release != nil {
