@@ -59,6 +59,8 @@ type Engine struct {
 	loaded  atomic.Int64 // when the configuration was read, in Unix nanoseconds
 	nextID  atomic.Uint32
 
+	vacuuming atomic.Int32 // autovacuum workers at work
+
 	mu       sync.RWMutex // guards the maps
 	caches   map[base.OID]*catalog.Cache
 	plans    map[base.OID]*plancache.Cache

@@ -20,14 +20,17 @@ type TableActivity struct {
 	Rows     float64 // reltuples; negative when never analysed
 	Dead     int64
 	Modified int64
+	Added    int64
+	Options  map[string]string // storage parameters
 }
 
 // TableActivity gives the tables that were written to since the start.
 func (e *Engine) TableActivity(task *activity.Task) ([]TableActivity, error) {
 	var out []TableActivity
 	for _, t := range e.stats.All() {
-		a := TableActivity{Database: t.Database, Relation: t.Relation, Dead: t.Dead.Load(), Modified: t.Modified.Load()}
-		if t.Database == 0 || a.Dead == 0 && a.Modified == 0 {
+		a := TableActivity{Database: t.Database, Relation: t.Relation, Dead: t.Dead.Load(), Modified: t.Modified.Load(),
+			Added: t.Added.Load()}
+		if t.Database == 0 || a.Dead == 0 && a.Modified == 0 && a.Added == 0 {
 			continue
 		}
 		gone := false
@@ -38,6 +41,9 @@ func (e *Engine) TableActivity(task *activity.Task) ([]TableActivity, error) {
 			}
 			a.Rows = s.Rows
 			d, err := v.Relation(t.Relation)
+			if d != nil {
+				a.Options = d.Options
+			}
 			gone = d == nil || d.Kind != relation.KindTable || d.Persistence == relation.Temporary
 			return err
 		})
@@ -111,6 +117,10 @@ func (e *Engine) maintain(task *activity.Task, login Login, name string, vacuum,
 		what = append(what, "ANALYZE")
 	}
 	s := e.NewSession(task)
+	s.Auto = &e.vacuuming
+	e.vacuuming.Add(1)
+	defer e.vacuuming.Add(-1)
+	s.Proc.Owner().SetYield(func() { task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling autovacuum task")) })
 	sql := strings.Join(what, " ") + " " + name
 	s.Update(func(i *session.Info) {
 		i.BackendType, i.State, i.Query, i.QueryStart = "autovacuum worker", "active", "autovacuum: "+sql, time.Now()

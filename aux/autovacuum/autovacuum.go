@@ -2,6 +2,8 @@ package autovacuum
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,6 +13,8 @@ type Table struct {
 	Database, Relation uint32
 	Rows               float64 // negative when never analysed
 	Dead, Modified     int64
+	Added              int64             // rows inserted since the last vacuum
+	Options            map[string]string // the table's storage parameters, which go before the settings
 }
 
 // Engine is what autovacuum drives.
@@ -26,6 +30,8 @@ type Settings struct {
 	Enabled          bool          // autovacuum
 	Naptime          time.Duration // autovacuum_naptime
 	Workers          int           // autovacuum_max_workers
+	InsertThreshold  int64         // autovacuum_vacuum_insert_threshold; negative: inserts alone are no reason
+	InsertScale      float64       // autovacuum_vacuum_insert_scale_factor
 	VacuumThreshold  int64         // autovacuum_vacuum_threshold
 	VacuumScale      float64       // autovacuum_vacuum_scale_factor
 	AnalyzeThreshold int64         // autovacuum_analyze_threshold
@@ -55,10 +61,27 @@ func New(e Engine, settings func() Settings, log Log) *Launcher {
 
 // needs decides what a table needs.
 func needs(t Table, s Settings) (vacuum, analyze bool) {
+	if off, err := strconv.ParseBool(t.Options["autovacuum_enabled"]); err == nil && !off || strings.EqualFold(t.Options["autovacuum_enabled"], "off") {
+		return false, false
+	}
 	rows := max(t.Rows, 0)
-	vacuum = float64(t.Dead) > float64(s.VacuumThreshold)+s.VacuumScale*rows
-	analyze = float64(t.Modified) > float64(s.AnalyzeThreshold)+s.AnalyzeScale*rows
+	limit := func(threshold int64, scale float64, name string) float64 {
+		return t.number(name+"_threshold", float64(threshold)) + t.number(name+"_scale_factor", scale)*rows
+	}
+	vacuum = float64(t.Dead) > limit(s.VacuumThreshold, s.VacuumScale, "autovacuum_vacuum")
+	if t.number("autovacuum_vacuum_insert_threshold", float64(s.InsertThreshold)) >= 0 {
+		vacuum = vacuum || float64(t.Added) > limit(s.InsertThreshold, s.InsertScale, "autovacuum_vacuum_insert")
+	}
+	analyze = float64(t.Modified) > limit(s.AnalyzeThreshold, s.AnalyzeScale, "autovacuum_analyze")
 	return vacuum, analyze
+}
+
+// number gives a storage parameter, or the setting of the name where the table has none.
+func (t *Table) number(name string, setting float64) float64 {
+	if v, err := strconv.ParseFloat(t.Options[name], 64); err == nil {
+		return v
+	}
+	return setting
 }
 
 // Run works until ctx ends, and then waits for its workers.

@@ -3,7 +3,7 @@ package autovacuum
 import "testing"
 
 func TestNeedsByThresholds(t *testing.T) {
-	s := Settings{VacuumThreshold: 50, VacuumScale: 0.2, AnalyzeThreshold: 50, AnalyzeScale: 0.1}
+	s := Settings{InsertThreshold: 1000, InsertScale: 0.2, VacuumThreshold: 50, VacuumScale: 0.2, AnalyzeThreshold: 50, AnalyzeScale: 0.1}
 	for _, c := range []struct {
 		t               Table
 		vacuum, analyze bool
@@ -13,6 +13,13 @@ func TestNeedsByThresholds(t *testing.T) {
 		{Table{Rows: 1000, Dead: 250, Modified: 150}, false, false},
 		{Table{Rows: 1000, Dead: 251, Modified: 150}, true, false},
 		{Table{Rows: 1000, Dead: 0, Modified: 151}, false, true},
+		{Table{Rows: 1000, Added: 1200}, false, false},
+		{Table{Rows: 1000, Added: 1201}, true, false},
+		{Table{Rows: 1000, Added: 5000, Options: map[string]string{"autovacuum_vacuum_insert_threshold": "-1"}}, false, false},
+		{Table{Rows: 1000, Dead: 900, Modified: 900, Options: map[string]string{"autovacuum_enabled": "off"}}, false, false},
+		{Table{Rows: 1000, Dead: 900, Modified: 900, Options: map[string]string{"autovacuum_enabled": "false"}}, false, false},
+		{Table{Rows: 1000, Dead: 11, Options: map[string]string{"autovacuum_vacuum_threshold": "10", "autovacuum_vacuum_scale_factor": "0"}}, true, false},
+		{Table{Rows: 1000, Modified: 11, Options: map[string]string{"autovacuum_analyze_threshold": "10", "autovacuum_analyze_scale_factor": "0"}}, false, true},
 	} {
 		if v, a := needs(c.t, s); v != c.vacuum || a != c.analyze {
 			t.Errorf("%+v: vacuum %v, analyze %v", c.t, v, a)

@@ -50,7 +50,7 @@ func (h host) Tables() ([]autovacuum.Table, error) {
 	out := make([]autovacuum.Table, 0, len(list))
 	for _, t := range list {
 		out = append(out, autovacuum.Table{Database: uint32(t.Database), Relation: uint32(t.Relation), Rows: t.Rows, Dead: t.Dead,
-			Modified: t.Modified})
+			Modified: t.Modified, Added: t.Added, Options: t.Options})
 	}
 	return out, err
 }

@@ -142,6 +142,12 @@ func (v *View) descFromClass(r Row) *relation.Desc {
 		d.File.Database = 0
 	}
 	for _, o := range r.Texts(bootstrap.ColClassReloptions) {
+		if name, value, ok := strings.Cut(o, "="); ok {
+			if d.Options == nil {
+				d.Options = map[string]string{}
+			}
+			d.Options[name] = value
+		}
 		if s, ok := strings.CutPrefix(o, "fillfactor="); ok {
 			d.Fillfactor, _ = strconv.Atoi(s) // ALTER TABLE checked it
 		} else if s, ok := strings.CutPrefix(o, "toast_tuple_target="); ok {

@@ -16,6 +16,7 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
+	"manifold/engine/session"
 	"manifold/engine/vacuum"
 )
 
@@ -261,7 +262,7 @@ func (c *Context) vacuumFull(d *relation.Desc, o vacuumOptions) error {
 	if err == nil && o.verbose {
 		c.tellRebuilt(d, n)
 	}
-	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), n.dying)
+	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), n.dying, c.Session.Auto != nil)
 	return err
 }
 
@@ -271,13 +272,21 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 	for _, ix := range d.Indexes {
 		indexes = append(indexes, c.Opened.Tree(ix, d.Logged()).NewWriter(c.Task))
 	}
-	vo := vacuum.Options{Full: o.allPages, KeepIndexes: o.noIndexes}
-	if !o.noTruncate {
+	vo := vacuum.Options{Full: o.allPages, KeepIndexes: o.noIndexes || !boolOption(d.Options, "vacuum_index_cleanup", true),
+		Delay: c.costDelay(d.Options)}
+	if !o.noTruncate && boolOption(d.Options, "vacuum_truncate", true) {
 		c.cutTail(d, &vo)
 	}
 	if o.verbose {
 		c.info("vacuuming \"%s.%s.%s\"", c.Session.Database.Name, d.Schema, d.Name)
 	}
+	vo.Progress = func(p vacuum.Progress) {
+		c.Session.Update(func(i *session.Info) {
+			i.Progress = session.Progress{Command: "VACUUM", Relation: d.OID, Params: [20]int64{int64(p.Phase), int64(p.Pages),
+				int64(p.Scanned), int64(p.Vacuumed), int64(p.IndexPasses), int64(p.MaxDead), int64(p.Dead)}}
+		})
+	}
+	defer c.Session.Update(func(i *session.Info) { i.Progress = session.Progress{} })
 	start, used := time.Now(), c.Task.Buffers
 	r, err := vacuum.Table(c.Task, c.Tx.Manager(), t, indexes, vo)
 	if err != nil {
@@ -288,7 +297,7 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 		used = activity.BufferCounts{Hit: now.Hit - used.Hit, Read: now.Read - used.Read, Dirtied: now.Dirtied - used.Dirtied}
 		c.tellVacuumed(d, r, used, time.Since(start))
 	}
-	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying)
+	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying, c.Session.Auto != nil)
 	if err := c.keepVacuumCounts(d, t, r); err != nil || d.ToastRel == nil || o.noToast {
 		return err
 	}

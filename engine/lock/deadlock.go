@@ -99,11 +99,16 @@ func cycle(start *Owner) []edge {
 // changing it; a hard one is the error 40P01 for this owner.
 func (m *Manager) checkDeadlock(o *Owner) error {
 	m.lockAll()
-	defer m.unlockAll()
 	found := cycle(o)
 	if found == nil {
+		yields := yieldingHolders(o)
+		m.unlockAll()
+		for _, f := range yields {
+			f()
+		}
 		return nil
 	}
+	defer m.unlockAll()
 	for _, e := range found {
 		if e.soft && m.overtake(e, o) {
 			return nil
@@ -118,6 +123,22 @@ func (m *Manager) checkDeadlock(o *Owner) error {
 	}
 	return pgerror.New(pgerror.TRDeadlockDetected, "deadlock detected").WithDetail("%s", d.String()).
 		WithHint("See server log for query details.")
+}
+
+// yieldingHolders gives what asks the holders of the lock that an owner waits for to give up.
+func yieldingHolders(o *Owner) []func() {
+	e := o.wait.entry
+	if e == nil {
+		return nil
+	}
+	var out []func()
+	conflicts := o.wait.mode.conflicts()
+	for _, h := range e.holds {
+		if f := h.owner.yield.Load(); f != nil && h.owner != o && h.modes&conflicts != 0 {
+			out = append(out, *f)
+		}
+	}
+	return out
 }
 
 // overtake moves the waiter of a soft edge before the one it waits for, or, when that does not help, to the head of the

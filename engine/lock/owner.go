@@ -1,6 +1,9 @@
 package lock
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Owner holds locks for one session. Its methods are called by the session only.
 type Owner struct {
@@ -10,6 +13,8 @@ type Owner struct {
 	log  []localKey // one entry an acquisition of the transaction, oldest first
 	sess int        // session-level counts in total
 	wait wait
+
+	yield atomic.Pointer[func()] // see SetYield
 
 	mu   sync.Mutex // guards fast; uncontended but for takers of strong locks and readers of pg_locks
 	fast [fastSlots]fastSlot
@@ -42,6 +47,10 @@ func (o *Owner) Close() {
 	delete(o.m.owners, o)
 	o.m.mu.Unlock()
 }
+
+// SetYield has f called, from another goroutine, when somebody has waited for a lock of this owner for his deadlock timeout:
+// work that can be done later, as a vacuum nobody asked for, should be given up.
+func (o *Owner) SetYield(f func()) { o.yield.Store(&f) }
 
 // PID gives the number that pg_locks shows.
 func (o *Owner) PID() uint32 { return o.pid }

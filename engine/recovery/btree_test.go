@@ -136,7 +136,7 @@ func TestTreeAgainstSortedList(t *testing.T) {
 				dead := func(tid base.TID) bool { return tid.Block%mod == 0 }
 				n := len(model)
 				model = slices.DeleteFunc(model, func(e entry) bool { return dead(e.tid) })
-				removed, kept, err := w.BulkDelete(dead)
+				removed, kept, err := w.BulkDelete(dead, nil)
 				if err != nil || int(removed) != n-len(model) || int(kept) != len(model) {
 					rt.Fatal(removed, kept, err)
 				}

@@ -54,7 +54,8 @@ type Desc struct {
 	RowType     base.OID
 	File        base.RelFile
 	Columns     []Column
-	Fillfactor  int // percent, 0 for the default
+	Fillfactor  int               // percent, 0 for the default
+	Options     map[string]string // all storage parameters that are set
 	Toast       base.OID
 	ToastRel    *Desc    // the relation of Toast, with its index
 	ToastTarget int      // bytes a row is shrunk to, 0 for the default

@@ -2,6 +2,7 @@ package session
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"manifold/engine/activity"
@@ -46,6 +47,7 @@ type Session struct {
 	Portals    map[string]*Portal
 	Catalog    Overlay
 	Temp       TempState
+	Auto       *atomic.Int32      // of an autovacuum worker: how many work, which share the cost limit; nil: a client's session
 	Sequences  map[base.OID]int64 // currval
 	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
@@ -77,6 +79,14 @@ type Info struct {
 	TxStart     time.Time
 	StateChange time.Time
 	BackendType string
+	Progress    Progress
+}
+
+// Progress is how far a long command has come, as the views pg_stat_progress_... show it.
+type Progress struct {
+	Command  string // "VACUUM"; empty for none
+	Relation base.OID
+	Params   [20]int64
 }
 
 // TxState is the explicit or implicit transaction block of the session.

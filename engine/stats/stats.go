@@ -19,17 +19,34 @@ type Table struct {
 
 	Dead     atomic.Int64 // row versions that vacuum has not yet removed, estimated
 	Modified atomic.Int64 // rows changed since the last analyze
+	Added    atomic.Int64 // rows inserted since the last vacuum
+	Growth   atomic.Int64 // rows inserted less rows deleted since vacuum or analyze counted them (pg_class.reltuples)
 
+	ByUser Visits // VACUUM and ANALYZE as commands
+	Auto   Visits // of autovacuum
+}
+
+// Visits tells of the runs of vacuum and analyze.
+type Visits struct {
 	LastVacuum  atomic.Int64 // Unix nanoseconds, zero for never
 	LastAnalyze atomic.Int64
 	Vacuums     atomic.Int64
 	Analyzes    atomic.Int64
 }
 
+func (t *Table) visits(auto bool) *Visits {
+	if auto {
+		return &t.Auto
+	}
+	return &t.ByUser
+}
+
 // Insert counts n rows inserted.
 func (t *Table) Insert(n int64) {
 	t.Inserted.Add(n)
 	t.Modified.Add(n)
+	t.Added.Add(n)
+	t.Growth.Add(n)
 }
 
 // Update counts a row updated.
@@ -46,21 +63,27 @@ func (t *Table) Update(hot bool) {
 func (t *Table) Delete() {
 	t.Deleted.Add(1)
 	t.Modified.Add(1)
+	t.Growth.Add(-1)
 	t.Dead.Add(1)
 }
 
 // Vacuumed notes that vacuum came by at a time and left some dead rows.
-func (t *Table) Vacuumed(at, left int64) {
+func (t *Table) Vacuumed(at, left int64, auto bool) {
 	t.Dead.Store(left)
-	t.LastVacuum.Store(at)
-	t.Vacuums.Add(1)
+	t.Added.Store(0)
+	t.Growth.Store(0)
+	v := t.visits(auto)
+	v.LastVacuum.Store(at)
+	v.Vacuums.Add(1)
 }
 
 // Analyzed notes that analyze came by.
-func (t *Table) Analyzed(at int64) {
+func (t *Table) Analyzed(at int64, auto bool) {
 	t.Modified.Store(0)
-	t.LastAnalyze.Store(at)
-	t.Analyzes.Add(1)
+	t.Growth.Store(0)
+	v := t.visits(auto)
+	v.LastAnalyze.Store(at)
+	v.Analyzes.Add(1)
 }
 
 type key struct{ database, relation base.OID }

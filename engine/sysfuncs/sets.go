@@ -15,9 +15,10 @@ func registerSets(r registry) {
 	r.addSet(activityRows, "pg_stat_get_activity")
 	r.addSet(preparedStatements, "pg_prepared_statement")
 	r.addSet(cursors, "pg_cursor")
+	r.addSet(progressRows, "pg_stat_get_progress_info")
 	nothing := func(*Scope, *builtins.Context, []types.Datum) ([]types.Datum, error) { return nil, nil }
 	r.addSet(nothing, "pg_partition_ancestors", "pg_partition_tree", "pg_prepared_xact", "pg_available_extensions",
-		"pg_available_extension_versions", "pg_listening_channels", "pg_stat_get_wal_senders", "pg_stat_get_progress_info",
+		"pg_available_extension_versions", "pg_listening_channels", "pg_stat_get_wal_senders",
 		"pg_get_replication_slots", "pg_show_replication_origin_status", "pg_get_publication_tables", "pg_stat_get_subscription")
 }
 
@@ -62,6 +63,27 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 		row[17] = types.Text(in.BackendType)
 		row[18] = types.Bool(false)
 		row[25], row[27] = types.Bool(false), types.Bool(false)
+		out = append(out, record(cols, row...))
+	}
+	return out, nil
+}
+
+// progressRows gives the rows of pg_stat_get_progress_info for one command.
+func progressRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum, error) {
+	if s.Host == nil {
+		return nil, nil
+	}
+	var out []types.Datum
+	for _, x := range s.Host.Sessions() {
+		p := x.Info().Progress
+		if p.Command == "" || p.Command != text(a[0]) || x.Database == nil {
+			continue
+		}
+		cols := []base.OID{types.OIDInt4, types.OIDOID, types.OIDOID}
+		row := []types.Datum{types.Int(int64(x.ID)), oidOf(x.Database.OID), oidOf(p.Relation)}
+		for _, v := range p.Params {
+			cols, row = append(cols, types.OIDInt8), append(row, types.Int(v))
+		}
 		out = append(out, record(cols, row...))
 	}
 	return out, nil
@@ -114,8 +136,11 @@ func registerStatistics(r registry) {
 	counter("tuples_deleted", func(t *stats.Table) int64 { return t.Deleted.Load() })
 	counter("dead_tuples", func(t *stats.Table) int64 { return t.Dead.Load() })
 	counter("mod_since_analyze", func(t *stats.Table) int64 { return t.Modified.Load() })
-	counter("vacuum_count", func(t *stats.Table) int64 { return t.Vacuums.Load() })
-	counter("analyze_count", func(t *stats.Table) int64 { return t.Analyzes.Load() })
+	counter("ins_since_vacuum", func(t *stats.Table) int64 { return t.Added.Load() })
+	counter("vacuum_count", func(t *stats.Table) int64 { return t.ByUser.Vacuums.Load() })
+	counter("analyze_count", func(t *stats.Table) int64 { return t.ByUser.Analyzes.Load() })
+	counter("autovacuum_count", func(t *stats.Table) int64 { return t.Auto.Vacuums.Load() })
+	counter("autoanalyze_count", func(t *stats.Table) int64 { return t.Auto.Analyzes.Load() })
 	moment := func(name string, f func(t *stats.Table) int64) {
 		r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
 			t := s.counters(oidArg(a[0]))
@@ -125,15 +150,17 @@ func registerStatistics(r registry) {
 			return timestamp(time.Unix(0, f(t))), nil
 		}, "pg_stat_get_"+name)
 	}
-	moment("last_vacuum_time", func(t *stats.Table) int64 { return t.LastVacuum.Load() })
-	moment("last_analyze_time", func(t *stats.Table) int64 { return t.LastAnalyze.Load() })
+	moment("last_vacuum_time", func(t *stats.Table) int64 { return t.ByUser.LastVacuum.Load() })
+	moment("last_analyze_time", func(t *stats.Table) int64 { return t.ByUser.LastAnalyze.Load() })
+	moment("last_autovacuum_time", func(t *stats.Table) int64 { return t.Auto.LastVacuum.Load() })
+	moment("last_autoanalyze_time", func(t *stats.Table) int64 { return t.Auto.LastAnalyze.Load() })
 	r.add(liveTuples, "pg_stat_get_live_tuples")
 	// What nobody counts is null: no number would be true.
 	null := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil }
-	for _, n := range []string{"numscans", "tuples_returned", "tuples_fetched", "ins_since_vacuum", "blocks_fetched", "blocks_hit",
-		"autovacuum_count", "autoanalyze_count", "db_xact_commit", "db_xact_rollback", "db_blocks_fetched", "db_blocks_hit",
+	for _, n := range []string{"numscans", "tuples_returned", "tuples_fetched", "blocks_fetched", "blocks_hit",
+		"db_xact_commit", "db_xact_rollback", "db_blocks_fetched", "db_blocks_hit",
 		"db_tuples_returned", "db_tuples_fetched", "db_tuples_inserted", "db_tuples_updated", "db_tuples_deleted",
-		"db_conflict_all", "db_temp_files", "db_temp_bytes", "db_deadlocks", "last_autovacuum_time", "last_autoanalyze_time",
+		"db_conflict_all", "db_temp_files", "db_temp_bytes", "db_deadlocks",
 		"db_stat_reset_time"} {
 		r.add(null, "pg_stat_get_"+n)
 	}
@@ -162,11 +189,12 @@ func (s *Scope) counters(table base.OID) *stats.Table {
 	return s.Stats.Table(db, table)
 }
 
-// liveTuples is what the last VACUUM or ANALYZE counted.
+// liveTuples is what the last VACUUM or ANALYZE counted and what came and went since.
 func liveTuples(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
 	st, err := s.View.StatisticsOf(oidArg(a[0]))
-	if err != nil || st.Rows < 0 {
-		return types.Int(0), err
+	rows := max(int64(st.Rows), 0)
+	if t := s.counters(oidArg(a[0])); t != nil {
+		rows += t.Growth.Load()
 	}
-	return types.Int(int64(st.Rows)), nil
+	return types.Int(max(rows, 0)), err
 }

@@ -77,6 +77,14 @@ func views() [][2]string {
 			s.client_addr, s.client_hostname, s.client_port, s.backend_start, s.xact_start, s.query_start, s.state_change,
 			s.wait_event_type, s.wait_event, s.state, s.backend_xid, s.backend_xmin, s.query_id, s.query, s.backend_type
 			FROM pg_stat_get_activity(NULL) s LEFT JOIN pg_database d ON s.datid = d.oid LEFT JOIN pg_authid u ON s.usesysid = u.oid`},
+		{"pg_stat_progress_vacuum", `SELECT s.pid, s.datid, d.datname, s.relid, CASE s.param1 WHEN 0 THEN 'initializing'::text
+			WHEN 1 THEN 'scanning heap' WHEN 2 THEN 'vacuuming indexes' WHEN 3 THEN 'vacuuming heap' WHEN 4 THEN 'cleaning up indexes'
+			WHEN 5 THEN 'truncating heap' WHEN 6 THEN 'performing final cleanup' END AS phase, s.param2 AS heap_blks_total,
+			s.param3 AS heap_blks_scanned, s.param4 AS heap_blks_vacuumed, s.param5 AS index_vacuum_count,
+			s.param6 AS max_dead_tuples, s.param7 AS num_dead_tuples
+			FROM pg_stat_get_progress_info('VACUUM') s(pid, datid, relid, param1, param2, param3, param4, param5, param6, param7, param8,
+			param9, param10, param11, param12, param13, param14, param15, param16, param17, param18, param19, param20)
+			LEFT JOIN pg_database d ON s.datid = d.oid`},
 		{"pg_stat_database", `SELECT d.oid AS datid, d.datname, pg_stat_get_db_numbackends(d.oid) AS numbackends,
 			pg_stat_get_db_xact_commit(d.oid) AS xact_commit, pg_stat_get_db_xact_rollback(d.oid) AS xact_rollback,
 			pg_stat_get_db_blocks_fetched(d.oid) - pg_stat_get_db_blocks_hit(d.oid) AS blks_read,

@@ -12,17 +12,38 @@ import (
 // Index is what vacuum needs of an index.
 type Index interface {
 	// BulkDelete removes every entry for which dead is true and gives how many went and stay.
-	BulkDelete(dead func(base.TID) bool) (removed, kept int64, err error)
+	// delay, if any, is called after each page with nothing latched.
+	BulkDelete(dead func(base.TID) bool, delay func() error) (removed, kept int64, err error)
 }
 
 // Options of a run.
 type Options struct {
-	Full         bool         // look at all-visible pages too
-	KeepIndexes  bool         // leave dead line pointers, and the indexes as they are
-	MaxDead      int          // dead rows remembered before the indexes are visited; 11 million (64 MB) when zero
-	TryExclusive func() bool  // takes the table for truncation without waiting; nil: never truncate
-	Release      func()       // gives it back
-	Delay        func() error // called after each page: cost-based delay; may be nil
+	Full         bool           // look at all-visible pages too
+	KeepIndexes  bool           // leave dead line pointers, and the indexes as they are
+	MaxDead      int            // dead rows remembered before the indexes are visited; 11 million (64 MB) when zero
+	TryExclusive func() bool    // takes the table for truncation without waiting; nil: never truncate
+	Release      func()         // gives it back
+	Delay        func() error   // called after each page: cost-based delay; may be nil
+	Progress     func(Progress) // called now and then; may be nil
+}
+
+// Phase is what a run is at, numbered as pg_stat_progress_vacuum's.
+type Phase int64
+
+// The phases.
+const (
+	PhaseScan    Phase = 1
+	PhaseIndexes Phase = 2
+	PhaseHeap    Phase = 3
+	PhaseCut     Phase = 5
+)
+
+// Progress is how far a run has come.
+type Progress struct {
+	Phase                    Phase
+	Pages, Scanned, Vacuumed base.BlockNumber
+	IndexPasses              int
+	MaxDead, Dead            int
 }
 
 // Report is what a run did.
@@ -50,7 +71,9 @@ type run struct {
 	dead []base.TID
 	r    Report
 
-	filled base.BlockNumber // pages up to the last that keeps rows
+	at       base.BlockNumber // the page being scanned
+	vacuumed base.BlockNumber // pages whose dead line pointers were freed
+	filled   base.BlockNumber // pages up to the last that keeps rows
 }
 
 // Table vacuums one table and its indexes.
@@ -66,6 +89,14 @@ func Table(task *activity.Task, txns *txn.Manager, t *heap.Table, indexes []Inde
 	return r.r, r.truncate()
 }
 
+// tell reports progress.
+func (r *run) tell(p Phase) {
+	if r.o.Progress != nil {
+		r.o.Progress(Progress{Phase: p, Pages: r.r.Pages, Scanned: r.at, Vacuumed: r.vacuumed, IndexPasses: r.r.IndexPasses,
+			MaxDead: r.o.MaxDead, Dead: len(r.dead)})
+	}
+}
+
 func (r *run) scan() error {
 	n, err := r.t.Blocks()
 	if err != nil {
@@ -77,6 +108,9 @@ func (r *run) scan() error {
 	for b := base.BlockNumber(0); b < n; b++ {
 		if err := r.task.Interrupted(); err != nil {
 			return err
+		}
+		if r.at = b; b%64 == 0 {
+			r.tell(PhaseScan)
 		}
 		if !r.o.Full {
 			all, err := r.t.AllVisible(r.task, b, &cache)
@@ -126,6 +160,7 @@ func (r *run) indexes() error {
 	if len(r.dead) == 0 {
 		return nil
 	}
+	r.tell(PhaseIndexes)
 	r.r.IndexPasses++
 	isDead := func(tid base.TID) bool {
 		_, ok := slices.BinarySearchFunc(r.dead, tid, func(a, b base.TID) int {
@@ -140,13 +175,14 @@ func (r *run) indexes() error {
 		return ok
 	}
 	for i, ix := range r.ix {
-		removed, kept, err := ix.BulkDelete(isDead)
+		removed, kept, err := ix.BulkDelete(isDead, r.o.Delay)
 		r.r.IndexRemoved[i] += removed
 		r.r.IndexKept[i] = kept
 		if err != nil {
 			return err
 		}
 	}
+	r.tell(PhaseHeap)
 	for i := 0; i < len(r.dead); {
 		j := i
 		for j < len(r.dead) && r.dead[j].Block == r.dead[i].Block {
@@ -156,6 +192,12 @@ func (r *run) indexes() error {
 			return err
 		}
 		i = j
+		r.vacuumed++
+		if r.o.Delay != nil {
+			if err := r.o.Delay(); err != nil {
+				return err
+			}
+		}
 	}
 	r.dead = r.dead[:0]
 	return nil
@@ -170,6 +212,7 @@ func (r *run) truncate() error {
 	if r.o.Release != nil {
 		defer r.o.Release()
 	}
+	r.tell(PhaseCut)
 	var err error
 	r.r.Truncated, err = r.t.TruncateTail(r.task)
 	return err

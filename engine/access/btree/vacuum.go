@@ -5,8 +5,9 @@ import (
 )
 
 // BulkDelete removes every entry whose row is dead, in the order of the leaves: a split moves entries only to the right,
-// so none is missed. It gives how many went and how many stay. Empty leaves stay in the tree.
-func (w *Writer) BulkDelete(dead func(base.TID) bool) (removed, kept int64, err error) {
+// so none is missed. It gives how many went and how many stay. Empty leaves stay in the tree. delay, if any, is called after
+// each leaf with nothing latched.
+func (w *Writer) BulkDelete(dead func(base.TID) bool, delay func() error) (removed, kept int64, err error) {
 	buf, err := w.ix.descend(w.task, target{}, 0, true, nil)
 	for err == nil {
 		n := node{buf.Page()}
@@ -24,7 +25,10 @@ func (w *Writer) BulkDelete(dead func(base.TID) bool) (removed, kept int64, err 
 		if err != nil || next == base.InvalidBlock {
 			return removed, kept, err
 		}
-		if err = w.task.Interrupted(); err == nil {
+		if err = w.task.Interrupted(); err == nil && delay != nil {
+			err = delay()
+		}
+		if err == nil {
 			buf, err = w.ix.pin(w.task, next, true)
 		}
 	}
