@@ -134,6 +134,7 @@ func open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.opened = catalog.NewOpened(c.Heaps, c.Txns)
+	c.Txns.OnPreparedEnd(e.invalidateAll)
 	e.stats = stats.New()
 	e.svc = &backend.Services{
 		Cluster: c, Opened: e.opened, Sequences: sequence.New(c.Txns), Caches: e.Cache, Plans: e.plan, Server: (*commandHost)(e),
@@ -223,6 +224,15 @@ func (e *Engine) invalidate(db base.OID, inv *catalog.Invalidation) {
 			c.Invalidate(names)
 		}
 	}
+}
+
+// invalidateAll makes the caches of a database forget everything: somebody else knew what has changed.
+func (e *Engine) invalidateAll(db base.OID) {
+	inv := &catalog.Invalidation{AllRelations: true}
+	for i := range inv.Groups {
+		inv.Groups[i] = true
+	}
+	e.invalidate(db, inv)
 }
 
 // NewBackend makes a backend for the pool.

@@ -14,6 +14,11 @@ import (
 // clearLeftovers removes what a crash left behind: files that no catalog knows, of transactions that were open, and
 // temporary schemas with what was in them. A fault costs disk space only, so it is told and does not keep the cluster down.
 func (e *Engine) clearLeftovers() {
+	for _, p := range e.cluster.Txns.Prepared() {
+		if p.Catalog {
+			return // its catalog rows, which nobody sees yet, may know the files
+		}
+	}
 	task := activity.NewTask(0, nil)
 	var dbs []*catalog.Database
 	err := e.read(task, bootstrap.DatabaseTemplate1, func(v *catalog.View) error {

@@ -122,7 +122,7 @@ func (b *Backend) transaction(t *pg_query.TransactionStmt) (string, error) {
 	case pg_query.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
 		return "ROLLBACK", b.rollbackTo(t.SavepointName)
 	}
-	return "", pgerror.Unsupported("two-phase commit")
+	return b.twoPhase(t)
 }
 
 // modes reads the transaction modes of BEGIN and SET TRANSACTION.

@@ -1,6 +1,10 @@
 package predicate
 
-import "sort"
+import (
+	"sort"
+
+	"manifold/engine/base"
+)
 
 // Commit checks that the transaction may commit, has insert put its commit into the log, and gives it its place in the
 // order, in one. insert must not wait for other transactions. An error is 40001, or that of insert; either way the
@@ -37,6 +41,32 @@ func (x *Xact) Prepare(insert func() error) error {
 	m.seq++
 	x.prepared = m.seq
 	return nil
+}
+
+// Targets gives what the transaction has read, for the record of its PREPARE.
+func (x *Xact) Targets() []Target { // the mutex is held by Prepare
+	out := make([]Target, 0, len(x.locks))
+	for t := range x.locks {
+		out = append(out, t)
+	}
+	return out
+}
+
+// Restore tracks a transaction that was prepared before the server started. What conflicts it had is not known, so it is
+// taken to have had them in both directions.
+func (m *Manager) Restore(top base.XID, reads []Target) *Xact {
+	x := m.Begin(false, func() {})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.top = top
+	m.byXID[top] = x
+	for _, t := range reads {
+		x.lockLocked(t)
+	}
+	x.wrote, x.oldIn, x.oldOut = true, true, true
+	m.seq++
+	x.prepared = m.seq
+	return x
 }
 
 // checkLocked dooms the running transactions that committing this one would make pivots of.

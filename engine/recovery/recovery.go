@@ -143,8 +143,10 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		return err
 	}
 	c.Locks = lock.New(o.Locks)
-	c.Txns = txn.New(txn.Config{Log: c.Log, Clog: c.Clog, Locks: c.Locks, Pool: c.Pool,
-		NextXID: replay.NextXID(), NextOID: replay.NextOID()})
+	if c.Txns, err = txn.New(txn.Config{Log: c.Log, Clog: c.Clog, Locks: c.Locks, Pool: c.Pool,
+		NextXID: replay.NextXID(), NextOID: replay.NextOID(), Prepared: replay.Prepared()}); err != nil {
+		return err
+	}
 	c.Txns.SetOldestXID(f.Checkpoint.OldestXID)
 	c.Heaps = heap.New(c.Txns)
 	c.Check = &checkpoint.Mechanism{Log: c.Log, Pool: c.Pool, Store: c.Store, Control: c.Control, Txns: transactions{c.Txns}}

@@ -14,6 +14,7 @@ import (
 func registerLocks(r registry) {
 	r.addSet(lockStatus, "pg_lock_status")
 	r.add(blockingPIDs, "pg_blocking_pids")
+	r.addSet(preparedTransactions, "pg_prepared_xact")
 	r.add(exportSnapshot, "pg_export_snapshot")
 }
 
@@ -61,6 +62,16 @@ func lockStatus(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, 
 			tag = lock.Page(t.Database, t.Relation, t.Block)
 		}
 		out = append(out, lockRow(tag, pids[l.Top], "SIReadLock", true, false, time.Time{}))
+	}
+	return out, nil
+}
+
+// preparedTransactions gives the rows behind pg_prepared_xacts.
+func preparedTransactions(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
+	cols := []base.OID{types.OIDXID, types.OIDText, types.OIDTimestampTZ, types.OIDOID, types.OIDOID}
+	var out []types.Datum
+	for _, p := range s.Tx.Manager().Prepared() {
+		out = append(out, record(cols, types.Int(int64(p.XID)), types.Text(p.GID), timestamp(p.Time), oidOf(p.Owner), oidOf(p.Database)))
 	}
 	return out, nil
 }

@@ -70,6 +70,9 @@ func views() [][2]string {
 		{"pg_seclabels", `SELECT objoid, classoid, objsubid, NULL::text AS objtype, NULL::oid AS objnamespace, NULL::text AS objname,
 			provider, label FROM pg_seclabel UNION ALL
 			SELECT objoid, classoid, 0, NULL::text, NULL::oid, NULL::text, provider, label FROM pg_shseclabel`},
+		{"pg_prepared_xacts", `SELECT p.transaction, p.gid, p.prepared, u.rolname AS owner, d.datname AS database
+			FROM pg_prepared_xact() p(transaction, gid, prepared, ownerid, dbid)
+			LEFT JOIN pg_authid u ON p.ownerid = u.oid LEFT JOIN pg_database d ON p.dbid = d.oid`},
 		{"pg_cursors", `SELECT * FROM pg_cursor() c(name, statement, is_holdable, is_binary, is_scrollable, creation_time)`},
 		{"pg_prepared_statements", `SELECT * FROM pg_prepared_statement() p(name, statement, prepare_time, parameter_types, from_sql,
 			generic_plans, custom_plans)`},

@@ -21,6 +21,9 @@ func (m *Manager) CheckpointBegin(base.LSN) Counters {
 
 // CheckpointWrite makes the commit log durable, after the log past every commit in it (rule 8).
 func (m *Manager) CheckpointWrite() error {
+	if err := m.logPrepared(); err != nil {
+		return err
+	}
 	m.commitSubs.Lock() // commits before the redo pointer finish setting the bits of their subtransactions
 	m.commitSubs.Unlock()
 	return m.clog.Flush(func() error { return m.log.Flush(m.Now()) })

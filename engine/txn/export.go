@@ -57,6 +57,9 @@ func (t *Tx) Import(id string, database base.OID, s *mvcc.Snapshot) error {
 	return nil
 }
 
+// Exported tells whether the transaction offers a snapshot.
+func (t *Tx) Exported() bool { return len(t.exported) > 0 }
+
 // withdraw ends the offers of the transaction.
 func (t *Tx) withdraw() {
 	if len(t.exported) == 0 {

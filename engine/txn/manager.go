@@ -31,6 +31,8 @@ type Config struct {
 	Pool    *buffer.Pool
 	NextXID base.XID
 	NextOID base.OID
+
+	Prepared []*PreparedState // that have not ended
 }
 
 // Manager is the transactions of a cluster. All methods may be called concurrently.
@@ -66,11 +68,13 @@ type Manager struct {
 	procs  atomic.Pointer[[]*Proc]
 
 	exports  exports
+	prepared preparedSet
+	restored []*PreparedState // at the start
 	builders sync.Pool
 }
 
 // New makes the manager after recovery: every transaction below NextXID has ended and the commit log knows how.
-func New(c Config) *Manager {
+func New(c Config) (*Manager, error) {
 	m := &Manager{log: c.Log, clog: c.Clog, locks: c.Locks, pool: c.Pool, ssi: predicate.New(predicate.DefaultLimits())}
 	m.builders.New = func() any { return new(wal.Builder) }
 	m.procs.Store(&[]*Proc{})
@@ -83,17 +87,31 @@ func New(c Config) *Manager {
 	start := max(c.Log.InsertLSN(), base.LSN(slotOld))
 	m.c.Store(uint64(start))
 	m.cs.Store(uint64(min(start, c.Log.FlushedLSN())))
-	m.ring.dir.Store(&ringDir{first: uint64(next) >> ringShift})
+	first := next
+	for _, p := range c.Prepared {
+		first = min(first, p.XID)
+	}
+	m.ring.dir.Store(&ringDir{first: uint64(first) >> ringShift})
 	m.ring.grow(next)
 	c.Clog.Reserve(next)
-	for x := next &^ ringMask; x < next; x++ {
+	for x := first &^ ringMask; x < next; x++ {
 		v := slotAborted
 		if c.Clog.Get(x) == clog.Committed || x < base.FirstXID {
 			v = slotOld
 		}
 		m.ring.slot(x).Store(v)
 	}
-	return m
+	m.restored = c.Prepared
+	for _, p := range c.Prepared {
+		m.ring.slot(p.XID).Store(slotRunning)
+		for _, x := range p.Subs {
+			m.ring.slot(x).Store(slotSub | uint64(p.XID))
+		}
+		if err := m.restore(p); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
 
 // Locks gives the lock table that transactions wait in.

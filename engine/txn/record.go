@@ -3,6 +3,7 @@ package txn
 import (
 	"encoding/binary"
 	"fmt"
+	"sort"
 	"time"
 
 	"manifold/engine/base"
@@ -17,6 +18,8 @@ import (
 const (
 	infoCommit uint8 = 1
 	infoAbort  uint8 = 2
+	// infoPrepare: see PreparedState.
+	infoPrepare uint8 = 3
 )
 
 // buildEnd writes the main data of a commit or abort record.
@@ -106,11 +109,12 @@ type Replay struct {
 	next    base.XID // one past every id seen
 	nextOID base.OID
 	open    map[base.XID]struct{} // seen writing, no end seen
+	prep    map[base.XID]*PreparedState
 }
 
 // NewReplay starts from the counters of the checkpoint.
 func NewReplay(c *clog.Log, next base.XID, oid base.OID) *Replay {
-	return &Replay{clog: c, next: max(next, base.FirstXID), nextOID: oid, open: map[base.XID]struct{}{}}
+	return &Replay{clog: c, next: max(next, base.FirstXID), nextOID: oid, open: map[base.XID]struct{}{}, prep: map[base.XID]*PreparedState{}}
 }
 
 // Note sees every record of the log, whoever wrote it.
@@ -138,11 +142,30 @@ func (p *Replay) NextOID() base.OID { return p.nextOID }
 
 // Unfinished gives the transactions that wrote and did not end: recovery logs their abort.
 func (p *Replay) Unfinished() []base.XID {
+	prepared := map[base.XID]bool{}
+	for x, s := range p.prep {
+		prepared[x] = true
+		for _, sub := range s.Subs {
+			prepared[sub] = true
+		}
+	}
 	var xs []base.XID
 	for x := range p.open {
-		xs = append(xs, x)
+		if !prepared[x] {
+			xs = append(xs, x)
+		}
 	}
 	return xs
+}
+
+// Prepared gives the transactions that were prepared and have not ended, oldest first.
+func (p *Replay) Prepared() []*PreparedState {
+	var out []*PreparedState
+	for _, s := range p.prep {
+		out = append(out, s)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].XID < out[j].XID })
+	return out
 }
 
 // Abort records the end of an unfinished transaction in the commit log.
@@ -171,6 +194,7 @@ func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
 		if err != nil {
 			return err
 		}
+		delete(p.prep, e.XID)
 		st := clog.Aborted
 		if e.Committed {
 			st = clog.Committed
@@ -190,6 +214,18 @@ func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
 		}
 		return nil
 	}
+	if r.Info == infoPrepare {
+		s, err := DecodePrepared(r)
+		if err != nil {
+			return err
+		}
+		p.prep[s.XID] = s
+		for _, x := range append([]base.XID{s.XID}, s.Subs...) {
+			p.next = max(p.next, x+1)
+			p.clog.Reserve(x)
+		}
+		return nil
+	}
 	return pgerror.Corrupt("transaction record at %s has unknown kind %d", r.Start, r.Info)
 }
 
@@ -206,6 +242,13 @@ func Describe(r *wal.Record) string {
 			verb = "COMMIT"
 		}
 		return fmt.Sprintf("%s %s; subxacts %v; rels %v", verb, e.Time.UTC().Format(time.RFC3339Nano), e.Subs, e.Dropped)
+	}
+	if r.Info == infoPrepare {
+		s, err := DecodePrepared(r)
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("PREPARE %s; gid %q; subxacts %v; %d locks", s.Time.UTC().Format(time.RFC3339Nano), s.GID, s.Subs, len(s.Locks))
 	}
 	return fmt.Sprintf("unknown %d", r.Info)
 }

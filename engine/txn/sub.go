@@ -80,6 +80,16 @@ func (t *Tx) DropOnAbort(f base.RelFile) {
 	t.drops = append(t.drops, drop{file: f, onAbort: true, level: int32(len(t.subs))})
 }
 
+// MadeTemporary tells whether the transaction has made or dropped files of temporary relations.
+func (t *Tx) MadeTemporary() bool {
+	for i := range t.drops {
+		if t.drops[i].file.Temp != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (t *Tx) hasDrops(committed bool) bool {
 	for i := range t.drops {
 		if t.drops[i].at(committed) {

@@ -40,6 +40,8 @@ type Tx struct {
 	subs     []sub
 	drops    []drop
 	cleanup  []Cleaner
+	rowLocks []RowLock
+	prepared *prepared // what it is, when it is prepared
 	exported []string
 	serial   *predicate.Xact // while SERIALIZABLE and tracked, else nil
 
@@ -295,6 +297,11 @@ func (t *Tx) logCommit(level Level) (base.LSN, error) {
 		m.commitSubs.RLock()
 		defer m.commitSubs.RUnlock()
 	}
+	if t.prepared != nil {
+		t.prepared.mu.Lock()
+		defer t.prepared.mu.Unlock()
+		t.prepared.ended = true
+	}
 	lsn, err := m.log.InsertWith(b, t.p.onCommit)
 	if err != nil {
 		return 0, err
@@ -328,7 +335,14 @@ func (t *Tx) Abort(task *activity.Task) {
 		b := m.Builder()
 		b.Begin(rmgr.Transaction, infoAbort, top)
 		t.buildEnd(b, time.Now(), false)
+		if t.prepared != nil {
+			t.prepared.mu.Lock()
+			t.prepared.ended = true
+		}
 		lsn, err := m.log.Insert(b) // recovery takes a transaction without a record for aborted anyway
+		if t.prepared != nil {
+			t.prepared.mu.Unlock()
+		}
 		m.Done(b)
 		if err == nil && t.hasDrops(false) {
 			_ = m.log.Flush(lsn) // or redo would miss the pages of files that are gone
@@ -374,10 +388,8 @@ func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 	t.ident.Subs = t.ident.Subs[:0]
 	t.levels = t.levels[:0]
 	t.drops = t.drops[:0]
+	t.rowLocks = t.rowLocks[:0]
 	clear(t.subs)
 	t.subs = t.subs[:0]
 	t.running = false
 }
-
-// Prepare is the first half of a two-phase commit.
-func (t *Tx) Prepare(string) error { return pgerror.Unsupported("PREPARE TRANSACTION") }

@@ -32,6 +32,10 @@ type rowHolder struct {
 type rowTable struct {
 	txns   *txn.Manager
 	shards [rowShards]rowShard
+
+	wholeN  atomic.Int32 // entries of whole; read without the mutex
+	wholeMu sync.Mutex
+	whole   map[base.OID][]rowHolder // by relation: locks on all its rows, of transactions prepared before the start
 }
 
 type rowShard struct {
@@ -154,6 +158,42 @@ func (rt *rowTable) inherit(from, to rowKey) error {
 		}
 	}
 	return nil
+}
+
+// lockWhole has x hold all rows of a relation: which ones it locked is not known any more.
+func (rt *rowTable) lockWhole(rel base.OID, x base.XID, mode LockMode) {
+	rt.wholeMu.Lock()
+	defer rt.wholeMu.Unlock()
+	if rt.whole == nil {
+		rt.whole = map[base.OID][]rowHolder{}
+	}
+	rt.whole[rel] = append(rt.whole[rel], rowHolder{x, mode})
+	rt.wholeN.Store(int32(len(rt.whole)))
+}
+
+// wholeConflict gives who holds all rows of a relation in conflict with mode.
+func (rt *rowTable) wholeConflict(rel base.OID, mode LockMode, own *mvcc.Identity) base.XID {
+	if rt.wholeN.Load() == 0 {
+		return 0
+	}
+	rt.wholeMu.Lock()
+	defer rt.wholeMu.Unlock()
+	keep := rt.whole[rel][:0]
+	var found base.XID
+	for _, h := range rt.whole[rel] {
+		if st, _ := rt.txns.Status(h.xid); st != mvcc.InProgress {
+			continue
+		}
+		keep = append(keep, h)
+		if !own.Has(h.xid) && h.mode.conflicts(mode) {
+			found = h.xid
+		}
+	}
+	if rt.whole[rel] = keep; len(keep) == 0 {
+		delete(rt.whole, rel)
+	}
+	rt.wholeN.Store(int32(len(rt.whole)))
+	return found
 }
 
 // TransactionEnded drops what the ended transactions left behind. It implements txn.Cleaner; a transaction adds the

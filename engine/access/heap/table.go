@@ -34,6 +34,7 @@ func New(txns *txn.Manager) *Store {
 	s := &Store{txns: txns, pool: txns.Pool(), log: txns.Log()}
 	s.rows.init(txns)
 	s.queues.init()
+	txns.RestoredRowLocks(func(x base.XID, l txn.RowLock) { s.rows.lockWhole(l.Relation, x, LockMode(l.Mode)) })
 	return s
 }
 

@@ -186,6 +186,10 @@ func (w *Writer) judge(t tuple.Tuple, tid base.TID, mode LockMode) (Result, base
 		w.member = w.holds(t, tid)
 		return Result{Outcome: WouldBlock, Xmax: h}, h
 	}
+	if h := w.t.s.rows.wholeConflict(w.t.Desc.OID, mode, own); h != 0 {
+		w.member = w.holds(t, tid)
+		return Result{Outcome: WouldBlock, Xmax: h}, h
+	}
 	return Result{}, 0
 }
 
