@@ -390,7 +390,15 @@ func dropStmt(c *Context, node *pg_query.Node) (string, error) {
 		return "", pgerror.Unsupported("DROP %s", objectWords(s.RemoveType))
 	}
 	if s.Concurrent {
-		return "", pgerror.Unsupported("DROP INDEX CONCURRENTLY")
+		switch {
+		case len(s.Objects) > 1:
+			return "", pgerror.New(pgerror.FeatureNotSupported, "DROP INDEX CONCURRENTLY does not support dropping multiple objects")
+		case o.cascade:
+			return "", pgerror.New(pgerror.FeatureNotSupported, "DROP INDEX CONCURRENTLY does not support CASCADE")
+		}
+		if err := c.topLevel("DROP INDEX CONCURRENTLY"); err != nil {
+			return "", err
+		}
 	}
 	var list []object
 	for _, n := range s.Objects {
@@ -400,6 +408,15 @@ func dropStmt(c *Context, node *pg_query.Node) (string, error) {
 		}
 		if oid != 0 {
 			list = append(list, relObject(oid))
+		}
+	}
+	if s.Concurrent && len(list) == 1 {
+		d, err := c.relation(list[0].oid)
+		if err != nil {
+			return "", err
+		}
+		if d.Persistence != relation.Temporary {
+			return "DROP INDEX", c.dropConcurrently(list[0].oid)
 		}
 	}
 	return "DROP " + k.tag, c.drop(list, o)
@@ -436,7 +453,11 @@ func (c *Context) dropTarget(rv *pg_query.RangeVar, k dropKind, missingOK bool) 
 				return 0, pgerror.Newf(pgerror.UndefinedSchema, "schema \"%s\" does not exist", rv.Schemaname)
 			}
 		}
-		return 0, pgerror.Newf(pgerror.UndefinedTable, "%s \"%s\" does not exist", k.noun, shown(rv))
+		code := pgerror.UndefinedTable
+		if k.kind == relation.KindIndex {
+			code = pgerror.UndefinedObject
+		}
+		return 0, pgerror.Newf(code, "%s \"%s\" does not exist", k.noun, shown(rv))
 	}
 	if d.Kind == relation.KindTable {
 		if err := c.notPending(d, "DROP TABLE"); err != nil {

@@ -40,6 +40,7 @@ type indexSpec struct {
 	constraint bool
 	deferrable bool
 	deferred   bool
+	concurrent bool       // entered only, to be filled by fillConcurrently
 	operators  [][]string // of an EXCLUDE constraint, by column
 }
 
@@ -67,10 +68,14 @@ func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 	if err := methodSupported(s.AccessMethod); err != nil {
 		return "", err
 	}
+	mode := lock.Share
 	if s.Concurrent {
-		return "", pgerror.Unsupported("CREATE INDEX CONCURRENTLY")
+		if err := c.topLevel("CREATE INDEX CONCURRENTLY"); err != nil {
+			return "", err
+		}
+		mode = lock.ShareUpdateExclusive
 	}
-	d, err := c.open(s.Relation, lock.Share, false)
+	d, err := c.open(s.Relation, mode, false)
 	if err != nil {
 		return "", err
 	}
@@ -103,8 +108,21 @@ func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 		}
 		spec.including = append(spec.including, e.Name)
 	}
-	_, err = c.createIndex(d, spec)
-	return tag, err
+	if !s.Concurrent || d.Persistence == relation.Temporary {
+		_, err = c.createIndex(d, spec)
+		return tag, err
+	}
+	spec.concurrent = true
+	return tag, c.concurrently(d.OID, func() error {
+		index, err := c.createIndex(d, spec)
+		if err == nil {
+			err = c.fillConcurrently(d.OID, index)
+		}
+		if err != nil {
+			return err
+		}
+		return c.indexFlags(d.OID, index, func(r catalog.Row) { r.SetBool(bootstrap.ColIndexIndisvalid, true) })
+	})
 }
 
 // plural names a kind of relation in details.
@@ -177,7 +195,13 @@ func (c *Context) createIndex(d *relation.Desc, s *indexSpec) (base.OID, error) 
 	if err := c.editClass(d.OID, func(r catalog.Row) { r.SetBool(bootstrap.ColClassRelhasindex, true) }); err != nil {
 		return 0, err
 	}
-	return oid, c.fillIndex(d.OID, oid)
+	if !s.concurrent {
+		return oid, c.fillIndex(d.OID, oid)
+	}
+	if d, err = c.reread(d.OID); err != nil {
+		return 0, err
+	}
+	return oid, c.Opened.Tree(findIndex(d, oid), d.Logged()).Create(c.Task, c.Tx)
 }
 
 // primaryKey makes sure that a table has no primary key yet and marks its columns NOT NULL.
@@ -472,10 +496,9 @@ func (c *Context) insertIndex(d *relation.Desc, s *indexSpec, r *resolvedIndex, 
 		bootstrap.ColIndexIndisreplident} {
 		row.SetBool(col, false)
 	}
-	for _, col := range []int{bootstrap.ColIndexIndisvalid, bootstrap.ColIndexIndisready,
-		bootstrap.ColIndexIndislive} {
-		row.SetBool(col, true)
-	}
+	row.SetBool(bootstrap.ColIndexIndislive, true)
+	row.SetBool(bootstrap.ColIndexIndisvalid, !s.concurrent)
+	row.SetBool(bootstrap.ColIndexIndisready, !s.concurrent)
 	row.Set(bootstrap.ColIndexIndkey, intVector(types.OIDInt2, r.keys))
 	row.Set(bootstrap.ColIndexIndcollation, oidVector(r.collations))
 	row.Set(bootstrap.ColIndexIndclass, oidVector(r.classes))

@@ -24,6 +24,8 @@ func runner(n *pg_query.Node) runFunc {
 		return createSchema
 	case *pg_query.Node_DropStmt:
 		return dropStmt
+	case *pg_query.Node_ReindexStmt:
+		return reindex
 	case *pg_query.Node_ConstraintsSetStmt:
 		return setConstraints
 	case *pg_query.Node_TruncateStmt:

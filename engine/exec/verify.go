@@ -5,28 +5,85 @@ import (
 
 	"manifold/engine/base"
 	"manifold/engine/exec/eval"
+	"manifold/engine/mvcc"
 	"manifold/engine/relation"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
 
+// CompleteIndex adds the entries that the visible rows of a table lack in one of its indexes.
+func (b *Builder) CompleteIndex(x *Context, rel *relation.Desc, index base.OID) error {
+	t, err := b.NewTarget(rel, nil)
+	if err != nil {
+		return err
+	}
+	t.Reset(x)
+	for _, ix := range t.indexes {
+		if ix.desc.OID != index {
+			continue
+		}
+		return b.eachRow(x, rel, func(values []types.Datum, tid base.TID) error {
+			key, ok, err := ix.keys.of(x.Eval, values)
+			if err != nil || !ok {
+				return err
+			}
+			found, err := ix.tree.Contains(x.Task, key, tid)
+			if err != nil || found {
+				return err
+			}
+			c, err := t.insertEntry(x, ix, values, tid)
+			if err != nil || !c.Found {
+				return err
+			}
+			st, _, _, err := t.Table.Probe(&t.view, tid)
+			if err != nil {
+				return err
+			}
+			if st != mvcc.Dead && st != mvcc.AllDead {
+				return t.refuse(x, ix, values, c)
+			}
+			// What is in the way replaced this row after the snapshot; older snapshots still want to find it.
+			if key, _, err = ix.keys.of(x.Eval, values); err == nil {
+				_, err = ix.writer.Insert(key, tid, ix.keys.included(values), nil)
+			}
+			return err
+		})
+	}
+	return nil
+}
+
 // VerifyIndexes tells of every visible row of a table that lacks its entry in one of the table's indexes. The snapshot of x
 // must be one that sees everything committed.
 func (b *Builder) VerifyIndexes(x *Context, rel *relation.Desc, report func(error)) error {
-	t := b.Table(rel)
 	c := &eval.Compiler{Lookup: b.Lookup, Name: b.Name, Fixed: b.Fixed}
 	var keys []*rowKeys
+	var indexes []*relation.Index
 	for _, ix := range rel.Indexes {
+		if !ix.Ready {
+			continue
+		}
 		k, err := b.rowKeys(c, rel, ix)
 		if err != nil {
 			return err
 		}
-		keys = append(keys, k)
+		keys, indexes = append(keys, k), append(indexes, ix)
 	}
 	if len(keys) == 0 {
 		return nil
 	}
-	scan, err := t.NewScan(x.View())
+	return b.eachRow(x, rel, func(values []types.Datum, tid base.TID) error {
+		for k, ix := range indexes {
+			if err := b.verifyEntry(x, rel, ix, keys[k], values, tid, report); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachRow calls f with every visible row of a table and the address that its index entries have.
+func (b *Builder) eachRow(x *Context, rel *relation.Desc, f func(values []types.Datum, tid base.TID) error) error {
+	scan, err := b.Table(rel).NewScan(x.View())
 	if err != nil {
 		return err
 	}
@@ -47,11 +104,12 @@ func (b *Builder) VerifyIndexes(x *Context, rel *relation.Desc, report func(erro
 			for c := range cols {
 				values[c] = batch.Cols[c].Get(i)
 			}
-			for k, ix := range rel.Indexes {
-				if err := b.verifyEntry(x, rel, ix, keys[k], values, tids[i], report); err != nil {
-					return err
-				}
+			if err := f(values, tids[i]); err != nil {
+				return err
 			}
+		}
+		if err := x.Task.Interrupted(); err != nil {
+			return err
 		}
 	}
 }

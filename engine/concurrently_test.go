@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"manifold/engine/activity"
+)
+
+// TestIndexesMadeUnderLoad makes, replaces and drops indexes while other sessions write; every row must be in every index
+// afterwards.
+func TestIndexesMadeUnderLoad(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	steps(t, c, "create table t (id int primary key, a int, b text)",
+		"insert into t select i, i % 50, 'v' || i from generate_series(1, 500) i")
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop.Store(true)
+	for n := range 4 {
+		s := connect(t, e)
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := 0; !stop.Load(); i++ {
+				id := (n*131 + i*17) % 700
+				for _, q := range []string{
+					fmt.Sprintf("insert into t values (%d, %d, 'n') on conflict (id) do update set a = t.a + 1", id, i%50),
+					fmt.Sprintf("update t set a = a + 1, b = b || 'x' where id = %d and length(b) < 30", id+1),
+					"begin",
+					fmt.Sprintf("delete from t where id = %d", id+2),
+					[]string{"commit", "rollback"}[i%2],
+				} {
+					if got := s.run(q); len(got) > 5 && got[:5] == "ERROR" {
+						t.Errorf("%s: %s", q, got)
+						return
+					}
+				}
+			}
+		}()
+	}
+	for round := range 3 {
+		steps(t, c, "create index concurrently ta on t (a)", "create unique index concurrently tb on t (b, id) where a > 3",
+			"reindex index concurrently ta", "reindex table concurrently t")
+		if got := c.run("select count(*) from pg_index where indrelid = 't'::regclass and indisvalid and indisready"); got != "3" {
+			t.Errorf("round %d: %s indexes", round, got)
+		}
+		if round < 2 {
+			steps(t, c, "drop index concurrently ta", "drop index concurrently tb")
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+	if _, err := e.Check(activity.NewTask(0, nil), func(err error) { t.Error(err) }); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConcurrentIndexWaitsForWriters checks that a transaction that wrote before the index was known keeps it waiting, and is
+// not missed.
+func TestConcurrentIndexWaitsForWriters(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	a, b := connect(t, e), connect(t, e)
+	steps(t, a, "create table t (a int)", "begin", "insert into t values (1)")
+	out := make(chan string, 1)
+	go func() { out <- b.run("create index concurrently ta on t (a)") }()
+	for a.run("select count(*) from pg_index where indrelid = 't'::regclass") != "1" {
+	}
+	steps(t, a, "insert into t values (2)")
+	select {
+	case got := <-out:
+		t.Fatalf("did not wait: %s", got)
+	default:
+	}
+	steps(t, a, "commit")
+	wants(t, <-out, "CREATE INDEX")
+	steps(t, a, "set enable_seqscan = off")
+	wants(t, a.run("select count(*) from t where a = 1 or a = 2"), "2")
+	if _, err := e.Check(activity.NewTask(0, nil), func(err error) { t.Error(err) }); err != nil {
+		t.Error(err)
+	}
+}
