@@ -49,7 +49,7 @@ func ranks() map[string]int {
 // mechanisms are the packages that must have a README.
 func mechanisms() []string {
 	return []string{"pool", "proxy/wire", "proxy/auth", "proxy/session", "engine/buffer", "engine/lock", "engine/wal", "engine/txn",
-		"engine/mvcc", "engine/access/heap", "engine/access/btree", "engine/access/toast", "engine/predicate", "engine/isolation", "engine/recovery", "engine/vfs", "engine/types", "engine/setting"}
+		"engine/mvcc", "engine/trigger", "engine/access/heap", "engine/access/btree", "engine/access/toast", "engine/predicate", "engine/isolation", "engine/recovery", "engine/vfs", "engine/types", "engine/setting"}
 }
 
 // Exemptions, by the end of a file's path or the name of a function; each has its reason.

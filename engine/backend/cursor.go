@@ -27,28 +27,26 @@ func (b *Backend) declare(text string, n *pg_query.DeclareCursorStmt, params []t
 	if _, ok := s.Portals[n.Portalname]; ok {
 		return pgerror.Newf(pgerror.DuplicateCursor, "cursor \"%s\" already exists", n.Portalname)
 	}
-	v, err := b.variant(text, n.Query, nil, nil, true)
-	if err != nil {
-		return err
-	}
-	if v, err = b.settle(v, text, n.Query, nil); err != nil {
-		return err
-	}
-	if len(v.Plan.Columns) == 0 || v.Tag != "SELECT" {
-		return pgerror.New(pgerror.FeatureNotSupported, "DECLARE CURSOR must not contain data-modifying statements in WITH")
-	}
 	po := b.newPortal(n.Portalname)
+	v, err := b.settleCursor(text, n.Query, po)
+	if err == nil && (len(v.Plan.Columns) == 0 || v.Tag != "SELECT") {
+		err = pgerror.New(pgerror.FeatureNotSupported, "DECLARE CURSOR must not contain data-modifying statements in WITH")
+	}
+	if err != nil {
+		b.dropPortal(n.Portalname)
+		return err
+	}
+	r := po.Run.(*portalRun)
 	po.Hold, po.Binary = n.Options&cursorHold != 0, n.Options&cursorBinary != 0
 	// Like PostgreSQL's, a cursor that can scroll does so unless it is told not to; ours keeps its rows.
 	po.Scroll = n.Options&cursorNoScroll == 0
-	po.Result = v.Plan.Columns
+	po.Result = v.Plan.Columns[:r.place.columns]
 	po.Query = text
 	if po.Binary {
 		for range po.Result {
 			po.Formats = append(po.Formats, 1)
 		}
 	}
-	r := po.Run.(*portalRun)
 	r.params = params
 	if err := b.start(&r.run, v, r.params, nil, true); err != nil {
 		b.dropPortal(n.Portalname)

@@ -18,6 +18,7 @@ type portalRun struct {
 	rows   [][]types.Datum
 	pos    int // rows[pos-1] is the current row; zero is before the first
 	done   bool
+	place  place
 }
 
 // Close implements session.Runner. The backend that closes portals does what needs one.

@@ -3,11 +3,9 @@ package backend
 import (
 	"strconv"
 
-	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/exec"
 	"manifold/engine/mvcc"
-	"manifold/engine/pgerror"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/plancache"
 	"manifold/engine/sql/query"
@@ -216,11 +214,6 @@ func (b *Backend) literal(slot *plancache.Slot, token string, escapes bool) (typ
 		token = "-" + token
 	}
 	return types.In(slot.Type, -1, token, b.env())
-}
-
-// CurrentRow implements exec.Cursors.
-func (b *Backend) CurrentRow(cursor string, table base.OID) (base.TID, bool, error) {
-	return base.TID{}, false, pgerror.Unsupported("WHERE CURRENT OF")
 }
 
 // textColumns gives the result columns of a utility statement that returns rows of text.

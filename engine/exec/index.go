@@ -8,6 +8,7 @@ import (
 	"manifold/engine/exec/eval"
 	"manifold/engine/mvcc"
 	"manifold/engine/sql/plan"
+	"manifold/engine/tuple"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
@@ -438,7 +439,8 @@ func (s *tidScan) open(x *Context) error {
 	}
 	if s.cursor != "" {
 		tid, ok, err := x.Cursors.CurrentRow(s.cursor, s.table.Desc.OID)
-		if ok {
+		if ok && err == nil {
+			tid, err = s.newest(x, tid)
 			s.tids = append(s.tids, tid)
 		}
 		return err
@@ -472,6 +474,25 @@ func (s *tidScan) open(x *Context) error {
 	}
 	s.tids = sortTIDs(s.tids)
 	return nil
+}
+
+// newest gives the newest version, of the row whose version at tid a cursor has read, that this execution sees.
+func (s *tidScan) newest(x *Context, tid base.TID) (base.TID, error) {
+	seen := tid
+	for {
+		row, err := s.table.FetchVersion(x.Task, tid, &s.buf)
+		if err != nil || row == nil {
+			return seen, err
+		}
+		if ok, _ := x.view.Visible(row); ok {
+			seen = tid
+		}
+		next := row.CTID()
+		if next == tid || row.Xmax() == 0 || row.Mask()&(tuple.XmaxInvalid|tuple.XmaxLockOnly) != 0 {
+			return seen, nil
+		}
+		tid = next
+	}
 }
 
 func (s *tidScan) next(x *Context, want int) (*vector.Batch, error) {
