@@ -112,10 +112,9 @@ func (h *commandHost) Disconnect(db base.OID, self *session.Session) error {
 // DropDatabase implements command.Host.
 func (h *commandHost) DropDatabase(_ *activity.Task, db base.OID) error {
 	e := (*Engine)(h)
-	e.cluster.Pool.DropDatabase(db)
 	e.mu.Lock()
 	delete(e.caches, db)
 	delete(e.plans, db)
 	e.mu.Unlock()
-	return e.cluster.Store.RemoveDatabase(base.DefaultTablespace, db)
+	return e.cluster.Txns.DropDatabase(db)
 }

@@ -30,6 +30,9 @@ func (e *Engine) clearLeftovers() {
 		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
 		return
 	}
+	if err := e.clearDirectories(dbs); err != nil {
+		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
+	}
 	files, err := e.filesByDatabase()
 	if err != nil {
 		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
@@ -40,6 +43,27 @@ func (e *Engine) clearLeftovers() {
 			e.cfg.Log(pgerror.From(err), "looking for what the crash left in database \""+db.Name+"\"")
 		}
 	}
+}
+
+// clearDirectories removes the files of databases that are gone, or were never finished.
+func (e *Engine) clearDirectories(dbs []*catalog.Database) error {
+	known := map[base.OID]bool{}
+	for _, db := range dbs {
+		known[db.OID] = true
+	}
+	have, err := e.cluster.Store.Databases()
+	if err != nil {
+		return err
+	}
+	for _, db := range have {
+		if !known[db] {
+			e.cluster.Pool.DropDatabase(db)
+			if err := e.cluster.Store.DropDatabase(db); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {

@@ -52,6 +52,8 @@ func (a *alteration) command(cmd *pg_query.AlterTableCmd) error {
 		return c.markClustered(d, ix)
 	case pg_query.AlterTableType_AT_DropCluster:
 		return c.markClustered(d, nil)
+	case pg_query.AlterTableType_AT_SetTableSpace:
+		return c.setSpace(d, cmd.Name)
 	case pg_query.AlterTableType_AT_SetLogged:
 		return a.setPersistence(d, relation.Permanent)
 	case pg_query.AlterTableType_AT_SetUnLogged:

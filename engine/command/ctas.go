@@ -66,7 +66,11 @@ func (c *Context) tableAs(q *pg_query.Node, into *pg_query.IntoClause, ifNotExis
 	if err := c.admit(p); err != nil {
 		return "", err
 	}
-	d := &definition{name: into.Rel.Relname, schema: schema, kind: relation.KindTable, persistence: persistence,
+	space, err := c.spaceFor(into.TableSpaceName, persistence)
+	if err != nil {
+		return "", err
+	}
+	d := &definition{space: space, name: into.Rel.Relname, schema: schema, kind: relation.KindTable, persistence: persistence,
 		owner: c.Session.Role, attributes: attrs, options: options, method: bootstrap.MethodHeap, hasType: true}
 	oid, err := c.define(d)
 	if err == nil {

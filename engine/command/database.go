@@ -73,7 +73,8 @@ func createDatabase(c *Context, node *pg_query.Node) (string, error) {
 		return "", err
 	}
 	if err := c.copyDatabase(t.OID, oid); err != nil {
-		_ = c.Tx.Manager().Pool().Storage().RemoveDatabase(base.DefaultTablespace, oid) // the first failure counts
+		c.Tx.Manager().Pool().DropDatabase(oid)
+		_ = c.Tx.Manager().Pool().Storage().DropDatabase(oid) // the first failure counts
 		return "", err
 	}
 	row, err := c.View.Row(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, oidKey(t.OID))
@@ -163,9 +164,9 @@ func (c *Context) copyDatabase(from, to base.OID) error {
 		return err
 	}
 	cols := []int{bootstrap.ColClassRelfilenode - 1, bootstrap.ColClassRelisshared - 1, bootstrap.ColClassRelpersistence - 1,
-		bootstrap.ColClassRelkind - 1}
+		bootstrap.ColClassReltablespace - 1}
 	b := vector.Batch{Cols: make([]vector.Vector, len(cols))}
-	var files []base.OID
+	var files []base.RelFile
 	for {
 		n, err := scan.Next(vector.BatchSize, &b, cols)
 		if err != nil {
@@ -176,15 +177,19 @@ func (c *Context) copyDatabase(from, to base.OID) error {
 		}
 		for i := range n {
 			number, shared, persistence := b.Cols[0].Get(i).I, b.Cols[1].Get(i).True(), byte(b.Cols[2].Get(i).I)
-			if number != 0 && !shared && persistence == relation.Permanent {
-				files = append(files, base.OID(uint32(number)))
+			space := base.OID(uint32(b.Cols[3].Get(i).I))
+			if space == 0 {
+				space = base.DefaultTablespace
+			}
+			if number != 0 && !shared && persistence != relation.Temporary {
+				files = append(files, base.RelFile{Space: space, Database: from, Number: base.OID(uint32(number))})
 			}
 		}
 	}
-	for _, f := range files {
-		src := base.RelFile{Space: base.DefaultTablespace, Database: from, Number: f}
-		dst := base.RelFile{Space: base.DefaultTablespace, Database: to, Number: f}
-		for _, fork := range []base.Fork{base.MainFork, base.VMFork} { // the free space map is made anew by vacuum
+	for _, src := range files {
+		dst := src
+		dst.Database = to
+		for _, fork := range []base.Fork{base.MainFork, base.VMFork, base.InitFork} { // the free space map is made anew by vacuum
 			if err := c.copyFork(src, dst, fork); err != nil {
 				return err
 			}
@@ -302,7 +307,7 @@ func dropDatabase(c *Context, node *pg_query.Node) (string, error) {
 	if err := c.Editor.DeleteAll(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, []types.Datum{oidKey(d.OID)}, nil); err != nil {
 		return "", err
 	}
-	if err := c.Host.Checkpoint(c.Task); err != nil { // or redo would make the files anew
+	if err := c.Restart(); err != nil { // a crash from here on leaves files without a database, which the next start removes
 		return "", err
 	}
 	return tag, c.Host.DropDatabase(c.Task, d.OID)

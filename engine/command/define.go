@@ -34,6 +34,7 @@ type definition struct {
 	schema      base.OID
 	kind        byte
 	persistence byte
+	space       base.OID // as reltablespace
 	owner       base.OID
 	attributes  []attribute
 	options     []string
@@ -140,7 +141,7 @@ func (c *Context) insertClass(d *definition, oid, rowType base.OID) error {
 	r.SetOID(bootstrap.ColClassReltype, rowType)
 	r.SetOID(bootstrap.ColClassRelowner, d.owner)
 	r.SetOID(bootstrap.ColClassRelam, d.method)
-	for _, col := range []int{bootstrap.ColClassReloftype, bootstrap.ColClassRelfilenode, bootstrap.ColClassReltablespace,
+	for _, col := range []int{bootstrap.ColClassReloftype, bootstrap.ColClassRelfilenode,
 		bootstrap.ColClassRelpages, bootstrap.ColClassRelallvisible, bootstrap.ColClassReltoastrelid, bootstrap.ColClassRelchecks,
 		bootstrap.ColClassRelrewrite, bootstrap.ColClassRelfrozenxid, bootstrap.ColClassRelminmxid} {
 		r.SetInt(col, 0)
@@ -150,6 +151,7 @@ func (c *Context) insertClass(d *definition, oid, rowType base.OID) error {
 		bootstrap.ColClassRelforcerowsecurity, bootstrap.ColClassRelispartition} {
 		r.SetBool(col, false)
 	}
+	r.SetOID(bootstrap.ColClassReltablespace, d.space)
 	r.SetFloat(bootstrap.ColClassReltuples, -1)
 	r.SetByte(bootstrap.ColClassRelpersistence, d.persistence)
 	r.SetByte(bootstrap.ColClassRelkind, d.kind)

@@ -34,6 +34,7 @@ type indexSpec struct {
 	where      *pg_query.Node
 	stored     query.Expr // an analysed predicate (LIKE)
 	options    []string
+	space      base.OID // as reltablespace
 	unique     bool
 	nullsEqual bool
 	primary    bool
@@ -56,6 +57,9 @@ func (c *Context) keySpec(k *pg_query.Constraint) (*indexSpec, error) {
 	s := &indexSpec{name: k.Conname, unique: true, nullsEqual: k.NullsNotDistinct, constraint: true, options: options,
 		primary: k.Contype == pg_query.ConstrType_CONSTR_PRIMARY, including: strs(k.Including),
 		deferrable: k.Deferrable, deferred: k.Initdeferred}
+	if s.space, err = c.spaceFor(k.Indexspace, relation.Permanent); err != nil {
+		return nil, err
+	}
 	for _, name := range strs(k.Keys) {
 		s.columns = append(s.columns, indexColumn{name: name})
 	}
@@ -96,6 +100,9 @@ func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 		}
 	}
 	if spec.options, err = relOptions(s.Options, indexOptions()); err != nil {
+		return "", err
+	}
+	if spec.space, err = c.spaceFor(s.TableSpace, d.Persistence); err != nil {
 		return "", err
 	}
 	for _, n := range s.IndexParams {
@@ -179,7 +186,7 @@ func (c *Context) createIndex(d *relation.Desc, s *indexSpec) (base.OID, error) 
 		}
 	}
 	oid, err := c.define(&definition{name: name, schema: d.Namespace, kind: relation.KindIndex, persistence: d.Persistence, owner: d.Owner,
-		attributes: r.attributes, options: s.options, method: bootstrap.MethodBtree})
+		attributes: r.attributes, options: s.options, space: s.space, method: bootstrap.MethodBtree})
 	if err != nil {
 		return 0, err
 	}

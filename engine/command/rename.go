@@ -24,6 +24,8 @@ func rename(c *Context, node *pg_query.Node) (string, error) {
 		return "ALTER ROLE", c.renameRole(s.Subname, s.Newname)
 	case pg_query.ObjectType_OBJECT_DATABASE:
 		return "ALTER DATABASE", c.renameDatabase(s.Subname, s.Newname)
+	case pg_query.ObjectType_OBJECT_TABLESPACE:
+		return "ALTER TABLESPACE", c.renameTablespace(s.Subname, s.Newname)
 	case pg_query.ObjectType_OBJECT_TABLE, pg_query.ObjectType_OBJECT_INDEX, pg_query.ObjectType_OBJECT_SEQUENCE,
 		pg_query.ObjectType_OBJECT_VIEW, pg_query.ObjectType_OBJECT_COLUMN, pg_query.ObjectType_OBJECT_TABCONSTRAINT:
 	default:
@@ -187,6 +189,16 @@ func alterOwner(c *Context, node *pg_query.Node) (string, error) {
 		}
 		return tag, c.giveRow(object{bootstrap.RelNamespace, ns.OID, 0}, bootstrap.IdxNamespaceOidIndex, bootstrap.ColNamespaceNspowner,
 			bootstrap.ColNamespaceNspacl, to)
+	case pg_query.ObjectType_OBJECT_TABLESPACE:
+		oid, err := c.ownedSpace(name)
+		if err == nil {
+			err = c.mayGive(to)
+		}
+		if err != nil {
+			return "", err
+		}
+		return tag, c.giveRow(object{bootstrap.RelTablespace, oid, 0}, bootstrap.IdxTablespaceOidIndex, bootstrap.ColTablespaceSpcowner,
+			bootstrap.ColTablespaceSpcacl, to)
 	case pg_query.ObjectType_OBJECT_DATABASE:
 		d, err := c.databaseNamed(name)
 		if err == nil {

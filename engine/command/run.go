@@ -79,6 +79,12 @@ func clusterRunner(n *pg_query.Node) runFunc {
 		return alterDatabase
 	case *pg_query.Node_AlterDatabaseSetStmt:
 		return alterDatabaseSet
+	case *pg_query.Node_CreateTableSpaceStmt:
+		return createTablespace
+	case *pg_query.Node_DropTableSpaceStmt:
+		return dropTablespace
+	case *pg_query.Node_AlterTableSpaceOptionsStmt:
+		return alterTablespace
 	case *pg_query.Node_CheckPointStmt:
 		return checkpoint
 	}

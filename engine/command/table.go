@@ -39,6 +39,7 @@ type newTable struct {
 	name    string
 	schema  base.OID
 	persist byte
+	space   base.OID // as reltablespace
 	columns []*newColumn
 	checks  []*newCheck
 	keys    []*indexSpec
@@ -62,8 +63,6 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 		return "", pgerror.Unsupported("PARTITION")
 	case s.OfTypename != nil:
 		return "", pgerror.Unsupported("CREATE TABLE OF")
-	case s.Tablespacename != "" && s.Tablespacename != "pg_default":
-		return "", pgerror.Unsupported("TABLESPACE")
 	case s.AccessMethod != "" && s.AccessMethod != "heap":
 		return "", pgerror.Newf(pgerror.UndefinedObject, "access method \"%s\" does not exist", s.AccessMethod)
 	}
@@ -78,6 +77,9 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 		return "", err
 	}
 	t := &newTable{c: c, name: s.Relation.Relname, schema: schema, persist: persistence}
+	if t.space, err = c.spaceFor(s.Tablespacename, persistence); err != nil {
+		return "", err
+	}
 	if err := t.elements(s.TableElts); err != nil {
 		return "", err
 	}
@@ -307,7 +309,7 @@ func (t *newTable) key(k *pg_query.Constraint, col *newColumn) error {
 // create makes the table with everything that belongs to it and gives its OID.
 func (t *newTable) create(options []string) (base.OID, error) {
 	c := t.c
-	d := &definition{name: t.name, schema: t.schema, kind: relation.KindTable, persistence: t.persist,
+	d := &definition{name: t.name, schema: t.schema, kind: relation.KindTable, persistence: t.persist, space: t.space,
 		owner: c.Session.Role, options: options, method: bootstrap.MethodHeap, hasType: true}
 	for _, col := range t.columns {
 		if col.sequence != nil {

@@ -155,6 +155,15 @@ func (c *RedoContext) ForgetRelation(f base.RelFile) {
 	}
 }
 
+// ForgetDatabase is ForgetRelation for all relations of a database.
+func (c *RedoContext) ForgetDatabase(db base.OID) {
+	for t := range c.missing {
+		if t.File.Database == db {
+			delete(c.missing, t)
+		}
+	}
+}
+
 // CheckMissing fails when a record referred to a page that was not there and nothing later explained it.
 func (c *RedoContext) CheckMissing() error {
 	for t, at := range c.missing {

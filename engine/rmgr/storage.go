@@ -13,6 +13,10 @@ import (
 const (
 	infoCreate   uint8 = 0x10 // relation file, fork
 	infoTruncate uint8 = 0x20 // relation file, fork, blocks
+
+	infoDropDatabase uint8 = 0x30 // database
+	infoCreateSpace  uint8 = 0x40 // tablespace, location
+	infoDropSpace    uint8 = 0x50 // tablespace
 )
 
 const fileSize = 17
@@ -47,6 +51,27 @@ func LogTruncate(log *wal.Log, b *wal.Builder, xid base.XID, f base.RelFile, for
 	return log.Insert(b)
 }
 
+// LogDropDatabase logs that the files of a database go, in all tablespaces. Flush the log before they do.
+func LogDropDatabase(log *wal.Log, b *wal.Builder, db base.OID) (base.LSN, error) {
+	b.Begin(Storage, infoDropDatabase, base.InvalidXID)
+	b.Data(binary.LittleEndian.AppendUint32(nil, uint32(db)))
+	return log.Insert(b)
+}
+
+// LogCreateSpace logs that a tablespace is made.
+func LogCreateSpace(log *wal.Log, b *wal.Builder, xid base.XID, space base.OID, location string) (base.LSN, error) {
+	b.Begin(Storage, infoCreateSpace, xid)
+	b.Data(append(binary.LittleEndian.AppendUint32(nil, uint32(space)), location...))
+	return log.Insert(b)
+}
+
+// LogDropSpace logs that an empty tablespace goes.
+func LogDropSpace(log *wal.Log, b *wal.Builder, xid base.XID, space base.OID) (base.LSN, error) {
+	b.Begin(Storage, infoDropSpace, xid)
+	b.Data(binary.LittleEndian.AppendUint32(nil, uint32(space)))
+	return log.Insert(b)
+}
+
 // StorageManager replays the records above.
 func StorageManager() Manager {
 	return Manager{ID: Storage, Name: "Storage", Redo: redoStorage, Describe: describeStorage}
@@ -66,10 +91,35 @@ func redoStorage(c *RedoContext, r *wal.Record) error {
 		c.ForgetPages(f, fork, n)
 		return c.Pool.Truncate(f, fork, n)
 	}
+	if len(r.Data) >= 4 {
+		oid := base.OID(binary.LittleEndian.Uint32(r.Data))
+		switch {
+		case r.Info == infoDropDatabase && len(r.Data) == 4:
+			c.ForgetDatabase(oid)
+			c.Pool.DropDatabase(oid)
+			return c.Store.DropDatabase(oid)
+		case r.Info == infoCreateSpace:
+			return c.Store.CreateSpace(oid, string(r.Data[4:]), true)
+		case r.Info == infoDropSpace && len(r.Data) == 4:
+			_, err := c.Store.DropSpace(oid) // files of what the log drops later keep it until the next start
+			return err
+		}
+	}
 	return pgerror.Corrupt("invalid storage record at %s", r.Start)
 }
 
 func describeStorage(r *wal.Record) string {
+	if len(r.Data) >= 4 {
+		oid := binary.LittleEndian.Uint32(r.Data)
+		switch r.Info {
+		case infoDropDatabase:
+			return fmt.Sprintf("DROP DATABASE %d", oid)
+		case infoCreateSpace:
+			return fmt.Sprintf("CREATE TABLESPACE %d at \"%s\"", oid, r.Data[4:])
+		case infoDropSpace:
+			return fmt.Sprintf("DROP TABLESPACE %d", oid)
+		}
+	}
 	if len(r.Data) < fileSize {
 		return "invalid"
 	}

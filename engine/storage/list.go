@@ -28,19 +28,15 @@ func (m *Manager) Each(f func(File) error) error {
 	if err := m.eachIn(base.DefaultTablespace, dbs, f); err != nil {
 		return err
 	}
-	spaces, err := m.names("pg_tblspc")
+	spaces, err := m.spaces()
 	if err != nil {
 		return err
 	}
-	for _, s := range spaces {
-		space, err := strconv.ParseUint(s, 10, 32)
-		if err != nil {
-			continue // not ours
-		}
-		if dbs, err = m.names("pg_tblspc/" + s + "/" + TablespaceVersion); err != nil {
+	for _, space := range spaces {
+		if dbs, err = m.names(spacePath(space) + "/" + TablespaceVersion); err != nil {
 			return err
 		}
-		if err := m.eachIn(base.OID(space), dbs, f); err != nil {
+		if err := m.eachIn(space, dbs, f); err != nil {
 			return err
 		}
 	}

@@ -163,7 +163,8 @@ func (m *Manager) Create(f base.RelFile, fk base.Fork, redo bool) error {
 		mode = vfs.Create
 	}
 	h, err := m.files.acquire(r.segment(0), mode)
-	if redo && errors.Is(err, fs.ErrNotExist) { // the directory: redo meets relations of databases dropped later
+	if (redo || f.Space > base.GlobalTablespace) && errors.Is(err, fs.ErrNotExist) {
+		// The directory: redo meets relations of databases dropped later; in a tablespace it is made at need.
 		if err = m.CreateDatabase(f.Space, f.Database); err == nil {
 			h, err = m.files.acquire(r.segment(0), mode)
 		}

@@ -9,6 +9,7 @@ import (
 	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/page"
 	"manifold/engine/relation"
+	"manifold/engine/storage"
 	"manifold/engine/types"
 )
 
@@ -34,7 +35,7 @@ func registerSizes(r registry) {
 		return types.Text(prettySize(a[0].I)), nil
 	}, "pg_size_pretty")
 	r.add(databaseSize, "pg_database_size_oid", "pg_database_size_name")
-	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Text(""), nil }, "pg_tablespace_location")
+	registerSpaces(r)
 	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
 		d, err := s.View.Relation(oidArg(a[0]))
 		if err != nil || d == nil || d.File.Number == 0 {
@@ -50,7 +51,7 @@ func registerSizes(r registry) {
 		if d.Shared {
 			return types.Text(fmt.Sprintf("global/%d", d.File.Number)), nil
 		}
-		return types.Text(fmt.Sprintf("base/%d/%d", d.File.Database, d.File.Number)), nil
+		return types.Text(storage.RelationPath(d.File, base.MainFork)), nil
 	}, "pg_relation_filepath")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Bool(false), nil }, "pg_relation_is_publishable")
 }
@@ -152,7 +153,11 @@ func databaseSize(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, 
 			r.Byte(bootstrap.ColClassRelpersistence) == relation.Temporary {
 			return nil
 		}
-		f := base.RelFile{Space: base.DefaultTablespace, Database: oid, Number: r.OID(bootstrap.ColClassRelfilenode)}
+		space := r.OID(bootstrap.ColClassReltablespace)
+		if space == 0 {
+			space = base.DefaultTablespace
+		}
+		f := base.RelFile{Space: space, Database: oid, Number: r.OID(bootstrap.ColClassRelfilenode)}
 		n, err := forkSize(s, f, base.MainFork)
 		total += n
 		return err

@@ -56,6 +56,54 @@ func (t *Tx) CreateInit(task *activity.Task, f base.RelFile, n int, build func(i
 	return nil
 }
 
+// CreateSpace logs and makes a tablespace of a directory.
+func (t *Tx) CreateSpace(task *activity.Task, space base.OID, location string) error {
+	xid, err := t.XID(task)
+	if err != nil {
+		return err
+	}
+	m := t.p.m
+	if err := m.pool.Storage().CreateSpace(space, location, false); err != nil {
+		return err
+	}
+	b := m.Builder()
+	defer m.Done(b)
+	_, err = rmgr.LogCreateSpace(m.log, b, xid, space, location)
+	return err
+}
+
+// DropSpace logs and removes a tablespace. It gives false when files are in it.
+func (t *Tx) DropSpace(task *activity.Task, space base.OID) (bool, error) {
+	xid, err := t.XID(task)
+	if err != nil {
+		return false, err
+	}
+	m := t.p.m
+	gone, err := m.pool.Storage().DropSpace(space)
+	if err != nil || !gone {
+		return gone, err
+	}
+	b := m.Builder()
+	defer m.Done(b)
+	_, err = rmgr.LogDropSpace(m.log, b, xid, space)
+	return true, err
+}
+
+// DropDatabase logs that the files of a database go, and removes them. Its catalog row must be gone for good.
+func (m *Manager) DropDatabase(db base.OID) error {
+	b := m.Builder()
+	lsn, err := rmgr.LogDropDatabase(m.log, b, db)
+	m.Done(b)
+	if err == nil {
+		err = m.log.Flush(lsn)
+	}
+	if err != nil {
+		return err
+	}
+	m.pool.DropDatabase(db)
+	return m.pool.Storage().DropDatabase(db)
+}
+
 // Truncate cuts the fork of a relation to n pages, for good: the caller holds it so that nobody reads the pages beyond.
 func (m *Manager) Truncate(f base.RelFile, fork base.Fork, n base.BlockNumber, logged bool) error {
 	if logged {

@@ -41,6 +41,17 @@ func (o osFS) Rename(from, to string) error          { return os.Rename(o.path(f
 func (o osFS) Stat(name string) (fs.FileInfo, error) { return os.Stat(o.path(name)) }
 func (o osFS) MkdirAll(name string) error            { return os.MkdirAll(o.path(name), 0o700) }
 
+// Link makes name lead to a directory outside the root.
+func (o osFS) Link(target, name string) error {
+	if _, err := os.Stat(target); err != nil {
+		return err
+	}
+	return os.Symlink(target, o.path(name))
+}
+
+// LinkTarget tells where name leads.
+func (o osFS) LinkTarget(name string) (string, error) { return os.Readlink(o.path(name)) }
+
 func (o osFS) ReadDir(name string) ([]string, error) {
 	d, err := os.Open(o.path(name))
 	if err != nil {
