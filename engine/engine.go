@@ -245,7 +245,9 @@ func (e *Engine) NewSession(task *activity.Task) *session.Session {
 	id := e.nextID.Add(1) & 0x3FFFFFFF
 	task.SessionID = id
 	s := session.New(id, binary.LittleEndian.Uint32(b[:]), task)
-	s.Proc = e.cluster.Txns.NewProc(e.cluster.Locks.NewOwner(id))
+	owner := e.cluster.Locks.NewOwner(id)
+	owner.SetStatement(func() string { return s.Info().Query })
+	s.Proc = e.cluster.Txns.NewProc(owner)
 	s.Proc.AfterEnd = e.afterEnd(s)
 	return s
 }

@@ -160,11 +160,19 @@ func encodeText(w *session.Who, e *pgerror.Error, statement string) []byte {
 		}
 	}
 	field(string(e.Severity), e.Message)
-	more("DETAIL", e.Detail)
+	more("DETAIL", detail(e))
 	more("HINT", e.Hint)
 	more("CONTEXT", e.Where)
 	more("STATEMENT", statement)
 	return b
+}
+
+// detail gives the detail as the log shows it.
+func detail(e *pgerror.Error) string {
+	if e.LogDetail != "" {
+		return e.LogDetail
+	}
+	return e.Detail
 }
 
 func encodeJSON(w *session.Who, e *pgerror.Error, statement string) []byte {
@@ -185,7 +193,7 @@ func encodeJSON(w *session.Who, e *pgerror.Error, statement string) []byte {
 	text("application_name", w.Application)
 	text("error_severity", string(e.Severity))
 	text("state_code", e.Code)
-	text("detail", e.Detail)
+	text("detail", detail(e))
 	text("hint", e.Hint)
 	text("context", e.Where)
 	text("statement", statement)

@@ -357,5 +357,10 @@ func (c *Context) newFile(oid base.OID) (*relation.Desc, error) {
 		return nil, err
 	}
 	c.Tx.DropOnCommit(d.File)
+	ssi := c.Tx.Manager().Serializable() // places that were read mean nothing any more
+	ssi.MoveToRelation(d.File.Database, oid, oid)
+	for _, ix := range d.Indexes {
+		ssi.MoveToRelation(d.File.Database, ix.OID, oid)
+	}
 	return c.relation(oid)
 }

@@ -11,6 +11,7 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
+	"manifold/engine/session"
 	"manifold/engine/sysfuncs"
 )
 
@@ -96,8 +97,23 @@ func (c *Context) truncateReferrers(list []base.OID, cascade bool) ([]base.OID, 
 	return list, nil
 }
 
+// checkSerial looks for SERIALIZABLE transactions that have read anything of a table that is about to be emptied.
+func (c *Context) checkSerial(oid base.OID) error {
+	if c.Session.Tx.Isolation != session.Serializable {
+		return nil
+	}
+	c.NewExec() // the snapshot, when this is the first statement
+	if x := c.Tx.Serial(); x != nil {
+		return x.WriteAll(c.Session.Database.OID, oid)
+	}
+	return nil
+}
+
 // emptyTable gives a table and its indexes new, empty files.
 func (c *Context) emptyTable(oid base.OID) error {
+	if err := c.checkSerial(oid); err != nil {
+		return err
+	}
 	d, err := c.newFile(oid)
 	if err != nil {
 		return err

@@ -121,8 +121,15 @@ func (m *Manager) checkDeadlock(o *Owner) error {
 		}
 		fmt.Fprintf(&d, "Process %d waits for %s on %s; blocked by process %d.", e.from.pid, e.mode, e.tag, e.to.pid)
 	}
-	return pgerror.New(pgerror.TRDeadlockDetected, "deadlock detected").WithDetail("%s", d.String()).
+	err := pgerror.New(pgerror.TRDeadlockDetected, "deadlock detected").WithDetail("%s", d.String()).
 		WithHint("See server log for query details.")
+	for _, e := range found {
+		if e.from.statement != nil {
+			fmt.Fprintf(&d, "\nProcess %d: %s", e.from.pid, e.from.statement())
+		}
+	}
+	err.LogDetail = d.String()
+	return err
 }
 
 // yieldingHolders gives what asks the holders of the lock that an owner waits for to give up.

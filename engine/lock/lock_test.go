@@ -256,3 +256,30 @@ func BenchmarkFastPath(b *testing.B) {
 		c.o.ReleaseTransaction()
 	}
 }
+
+// TestDeadlockNamesStatements: the log of a deadlock has what clients must not see.
+func TestDeadlockNamesStatements(t *testing.T) {
+	m := New(Options{})
+	a, b := newClient(m, 1), newClient(m, 2)
+	a.o.SetStatement(func() string { return "first" })
+	b.o.SetStatement(func() string { return "second" })
+	x, y := Advisory(1, 1), Advisory(1, 2)
+	a.must(t, m, Request{Tag: x, Mode: Exclusive})
+	b.must(t, m, Request{Tag: y, Mode: Exclusive})
+	done := make(chan error, 1)
+	go func() {
+		_, err := m.Acquire(a.task, a.o, Request{Tag: y, Mode: Exclusive, DeadlockTimeout: time.Hour})
+		done <- err
+	}()
+	waitQueued(m, a)
+	_, err := m.Acquire(b.task, b.o, Request{Tag: x, Mode: Exclusive, DeadlockTimeout: time.Millisecond})
+	e := pgerror.From(err)
+	if e == nil || !strings.Contains(e.LogDetail, "Process 1: first") || !strings.Contains(e.LogDetail, "Process 2: second") ||
+		strings.Contains(e.Detail, "first") {
+		t.Errorf("%+v", e)
+	}
+	b.o.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

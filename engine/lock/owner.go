@@ -14,6 +14,8 @@ type Owner struct {
 	sess int        // session-level counts in total
 	wait wait
 
+	statement func() string // for the log of a deadlock; may be nil
+
 	yield atomic.Pointer[func()] // see SetYield
 
 	mu   sync.Mutex // guards fast; uncontended but for takers of strong locks and readers of pg_locks
@@ -36,6 +38,10 @@ func (m *Manager) NewOwner(pid uint32) *Owner {
 	m.mu.Unlock()
 	return o
 }
+
+// SetStatement gives what tells the running statement to the log of a deadlock. It is called with the lock table locked, from
+// any goroutine, and set before the owner takes a lock.
+func (o *Owner) SetStatement(f func() string) { o.statement = f }
 
 // Close releases everything and unregisters the owner.
 func (o *Owner) Close() {

@@ -27,6 +27,7 @@ type Error struct {
 	Code       string
 	Message    string
 	Detail     string
+	LogDetail  string // for the log in place of Detail: what clients must not see
 	Hint       string
 	Position   int
 	Where      string
