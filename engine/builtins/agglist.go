@@ -262,6 +262,11 @@ func aggregates() map[base.OID]Entry {
 	add("string_agg", 2, func() Aggregate { return &stringAgg{} }, 3538, 3545)
 	add("array_agg", 1, func() Aggregate { return &arrayAgg{} }, 2335)
 	add("array_agg", 1, func() Aggregate { return &arrayAgg{stack: true} }, 4053)
+	add("percentile_disc", 2, func() Aggregate { return &sortedAgg{result: discrete} }, 3972)
+	add("percentile_disc", 2, func() Aggregate { return &sortedAgg{result: several(discrete)} }, 3978)
+	add("percentile_cont", 2, func() Aggregate { return &sortedAgg{result: continuous} }, 3974)
+	add("percentile_cont", 2, func() Aggregate { return &sortedAgg{result: several(continuous)} }, 3980)
+	add("mode", 1, func() Aggregate { return &sortedAgg{result: commonest} }, 3984)
 	add("regr_count", 2, func() Aggregate { return &regCount{} }, 2818)
 	for oid, f := range regressions() {
 		add("regr", 2, func() Aggregate { return &regression{result: f} }, oid)

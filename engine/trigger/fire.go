@@ -66,6 +66,14 @@ func (q *Queue) Immediate(f *Firing) error {
 func (q *Queue) Commit(f *Firing) error {
 	q.committing = true
 	q.firing++
+	if q.now.n > 0 { // of a portal that was left before its end
+		if err := f.Tx.NextCommand(); err != nil {
+			return err
+		}
+		if err := q.drain(f); err != nil {
+			return err
+		}
+	}
 	return q.wake(f)
 }
 

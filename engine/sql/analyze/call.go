@@ -175,6 +175,15 @@ func (s *state) funcCall(n *pg_query.FuncCall) (query.Expr, error) {
 		}
 		args = append(args, e)
 	}
+	if n.AggWithinGroup { // what is sorted is an argument too
+		for _, x := range n.AggOrder {
+			e, err := s.exprNested(x.GetSortBy().Node)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, e)
+		}
+	}
 	call := &funcCall{state: s, node: n, name: name, args: args, argNames: argNames}
 	return call.resolve()
 }
@@ -474,7 +483,7 @@ func (f *funcCall) aggregate(p *catalog.Proc, args []query.Expr, t query.T, inCo
 		return nil, err
 	}
 	if facts == nil || facts.Kind != 'n' || n.AggWithinGroup {
-		return nil, f.a.errorf(pgerror.FeatureNotSupported, n.Location, "ordered-set aggregate %s is not supported yet", p.Name)
+		return f.orderedSet(p, facts, args, t, inColl)
 	}
 	if n.AggStar && len(p.Args) > 0 {
 		return nil, f.a.errorf(pgerror.UndefinedFunction, n.Location, "function %s() does not exist", p.Name)

@@ -89,6 +89,11 @@ func (s *state) sortBy(n *pg_query.SortBy, list *[]*query.Target, sql92 bool) (*
 	if t.Expr, err = s.resolveUnknown(t.Expr); err != nil {
 		return nil, err
 	}
+	return s.sortKey(n, t)
+}
+
+// sortKey makes the sort key that a target is.
+func (s *state) sortKey(n *pg_query.SortBy, t *query.Target) (*query.SortItem, error) {
 	o, err := s.a.orderingOf(t.Expr.Type())
 	if err != nil {
 		return nil, err

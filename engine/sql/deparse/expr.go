@@ -445,6 +445,12 @@ func (p *Printer) sqlSyntax(x *query.FuncExpr) bool {
 	return true
 }
 
+// orderedSet tells whether an aggregate sorts its arguments WITHIN GROUP.
+func (p *Printer) orderedSet(f base.OID) bool {
+	facts, err := p.view().AggregateOf(f)
+	return err == nil && facts != nil && facts.Kind != 'n'
+}
+
 func (p *Printer) aggref(x *query.Aggref) {
 	p.b.WriteString(p.function(x.Func) + "(")
 	if len(x.Distinct) > 0 {
@@ -453,9 +459,13 @@ func (p *Printer) aggref(x *query.Aggref) {
 	if x.Star {
 		p.b.WriteByte('*')
 	}
+	if len(x.Direct) > 0 || p.orderedSet(x.Func) {
+		p.list(x.Direct)
+		p.b.WriteString(") WITHIN GROUP (")
+	}
 	n := 0
 	for _, t := range x.Args {
-		if t.Junk {
+		if t.Junk || len(x.Direct) > 0 || p.orderedSet(x.Func) {
 			continue
 		}
 		if n > 0 {
@@ -466,7 +476,10 @@ func (p *Printer) aggref(x *query.Aggref) {
 	}
 	for i, s := range x.Order {
 		if i == 0 {
-			p.b.WriteString(" ORDER BY ")
+			if n > 0 {
+				p.b.WriteByte(' ')
+			}
+			p.b.WriteString("ORDER BY ")
 		} else {
 			p.b.WriteString(", ")
 		}

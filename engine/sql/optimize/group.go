@@ -170,8 +170,8 @@ func (l *level) aggNode(u *upper, b built, strategy plan.AggStrategy, keys []pla
 func (l *level) aggCall(a *query.Aggref, cols []query.Expr) plan.AggCall {
 	facts, err := l.opt.View.AggregateOf(a.Func)
 	l.fail(err)
-	if len(a.Direct) > 0 || facts != nil && facts.Kind != 'n' {
-		l.unsupported("ordered-set aggregate %s", l.proc(a.Func).Name)
+	if facts != nil && facts.Kind == 'h' {
+		l.unsupported("hypothetical-set aggregate %s", l.proc(a.Func).Name)
 	}
 	c := plan.AggCall{Func: a.Func, Type: a.Typ, ArgTypes: a.ArgTypes, Distinct: len(a.Distinct) > 0, Star: a.Star, Expr: a}
 	for _, junk := range []bool{false, true} {
@@ -180,7 +180,10 @@ func (l *level) aggCall(a *query.Aggref, cols []query.Expr) plan.AggCall {
 				c.Args = append(c.Args, l.translate(t.Expr, cols, nil))
 			}
 		}
-		if !junk {
+		if !junk { // direct arguments are the same for all rows; they come behind the others
+			for _, d := range a.Direct {
+				c.Args = append(c.Args, l.translate(d, cols, nil))
+			}
 			c.NArgs = len(c.Args)
 		}
 	}
