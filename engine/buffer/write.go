@@ -169,7 +169,37 @@ func (p *Pool) writeAll(match func(key) bool, pace func(done, total int) error) 
 
 // DropRelation forgets all pages of a relation, dirty ones unwritten; nobody may use them any more.
 func (p *Pool) DropRelation(r base.RelFile) {
-	p.dropAll(func(k key) bool { return k.tag().File == r })
+	for fork := base.MainFork; fork <= base.InitFork; fork++ {
+		if !p.dropFew(r, fork, 0) {
+			p.dropAll(func(k key) bool { return k.tag().File == r })
+			return
+		}
+	}
+}
+
+// dropShare is the share of the frames up to which the pages of a fork are looked up one by one rather than by a walk over
+// all frames.
+const dropShare = 32
+
+// dropFew forgets the pages of a fork from a block on by looking each up; it gives false, having done nothing, when they are
+// too many for that.
+func (p *Pool) dropFew(r base.RelFile, fork base.Fork, from base.BlockNumber) bool {
+	n, err := p.store.Blocks(r, fork)
+	if err != nil || n > from && int64(n-from) > int64(len(p.frames)/dropShare) {
+		return false
+	}
+	for b := from; b < n; b++ {
+		k := makeKey(base.PageTag{File: r, Fork: fork, Block: b})
+		h := k.hash()
+		mu := p.table.part(h)
+		mu.Lock()
+		i := p.table.findLocked(p.frames, k, h)
+		mu.Unlock()
+		if i >= 0 {
+			p.dropFrame(i, func(other key) bool { return other == k })
+		}
+	}
+	return true
 }
 
 // DropDatabase forgets all pages of a database.
@@ -179,37 +209,42 @@ func (p *Pool) DropDatabase(db base.OID) {
 
 // Truncate forgets the pages of a fork from n on and cuts its file.
 func (p *Pool) Truncate(r base.RelFile, fork base.Fork, n base.BlockNumber) error {
-	p.dropAll(func(k key) bool {
-		t := k.tag()
-		return t.File == r && t.Fork == fork && t.Block >= n
-	})
+	if !p.dropFew(r, fork, n) {
+		p.dropAll(func(k key) bool {
+			t := k.tag()
+			return t.File == r && t.Fork == fork && t.Block >= n
+		})
+	}
 	return p.store.Truncate(r, fork, n)
 }
 
-// dropAll waits out those who have a page pinned for a moment: the writers of the pool and sweeps.
+// dropAll drops the frames of all pages that match.
 func (p *Pool) dropAll(match func(key) bool) {
 	for i := range p.frames {
-		f := &p.frames[i]
-		for f.state.Load()&flagTagged != 0 {
-			k := f.key()
-			if !match(k) {
-				break
-			}
-			if !f.pin() {
-				break
-			}
-			if f.is(k) {
-				f.io.Lock() // no write is on its way
-				f.drop(flagDirty)
-				f.io.Unlock()
-				if p.claim(int32(i)) {
-					f.unpin()
-					break
-				}
-			}
-			f.unpin()
-			runtime.Gosched()
+		p.dropFrame(int32(i), match)
+	}
+}
+
+// dropFrame takes a frame's page out of the pool as long as it matches, waiting out those who have it pinned for a moment: the
+// writers of the pool and sweeps.
+func (p *Pool) dropFrame(i int32, match func(key) bool) {
+	f := &p.frames[i]
+	for f.state.Load()&flagTagged != 0 {
+		k := f.key()
+		if !match(k) || !f.pin() {
+			return
 		}
+		if f.is(k) {
+			f.io.Lock() // no write is on its way
+			f.drop(flagDirty)
+			f.io.Unlock()
+			if p.claim(i) {
+				f.unpin()
+				return
+			}
+		}
+		f.unpin()
+		runtime.Gosched()
 	}
 }
 

@@ -26,6 +26,8 @@ func (m *Manager) CheckpointWrite() error {
 	}
 	m.commitSubs.Lock() // commits before the redo pointer finish setting the bits of their subtransactions
 	m.commitSubs.Unlock()
+	m.cuts.Lock() // so do cuts of files whose records are before it: redo would not repeat them
+	m.cuts.Unlock()
 	return m.clog.Flush(func() error { return m.log.Flush(m.Now()) })
 }
 

@@ -6,5 +6,5 @@
 //
 // Lock order: xidMu (growth of the ring), oidMu and procMu are taken alone; oidMu is held over the insertion of a log
 // record. commitSubs is held shared over the commit of a transaction with subtransactions, and exclusively for a moment
-// by a checkpoint. The commit section is that of the log (wal.InsertWith). The package must not know tables or sessions.
+// by a checkpoint; cuts likewise over the cut of a file and its record. The commit section is that of the log (wal.InsertWith). The package must not know tables or sessions.
 package txn

@@ -59,6 +59,7 @@ type Manager struct {
 
 	xidMu      sync.Mutex   // guards replacement of ring.dir
 	commitSubs sync.RWMutex // see doc.go
+	cuts       sync.RWMutex // held shared from the record of a cut of a file to the cut: see Truncate
 
 	oidMu     sync.Mutex // guards nextOID and the growth of oidLogged
 	nextOID   base.OID

@@ -106,6 +106,8 @@ func (m *Manager) DropDatabase(db base.OID) error {
 
 // Truncate cuts the fork of a relation to n pages, for good: the caller holds it so that nobody reads the pages beyond.
 func (m *Manager) Truncate(f base.RelFile, fork base.Fork, n base.BlockNumber, logged bool) error {
+	m.cuts.RLock() // a checkpoint whose redo pointer is behind the record ends behind the cut
+	defer m.cuts.RUnlock()
 	if logged {
 		b := m.Builder()
 		lsn, err := rmgr.LogTruncate(m.log, b, base.InvalidXID, f, fork, n)
