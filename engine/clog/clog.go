@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"manifold/engine/base"
+	"manifold/engine/invariant"
 	"manifold/engine/pgerror"
 	"manifold/engine/vfs"
 )
@@ -47,7 +48,7 @@ type Log struct {
 	fs   vfs.FS
 	segs atomic.Pointer[[]*segment] // by number; replaced, never changed
 
-	mu      sync.Mutex   // serialises growth, Flush and Truncate
+	mu      sync.Mutex   // serialises growth, loading, Flush, Evict and Truncate
 	removed uint64       // segments below are gone
 	onDisk  map[int]bool // files that exist
 }
@@ -68,9 +69,7 @@ func Open(fs vfs.FS) (*Log, error) {
 		if err != nil || name != fmt.Sprintf("%012X", n) {
 			continue
 		}
-		if err := l.load(int(n)); err != nil {
-			return nil, err
-		}
+		l.onDisk[int(n)] = true // read when somebody asks
 	}
 	return l, nil
 }
@@ -89,25 +88,56 @@ func (l *Log) load(n int) error {
 		return pgerror.IO(err, "could not read file \"%s\"", fileName(n))
 	}
 	clear(buf[got:])
-	s := l.grow(n)
+	s := &segment{}
 	for i := range s.words {
 		s.words[i].Store(binary.LittleEndian.Uint32(buf[4*i:]))
 	}
-	l.onDisk[n] = true
+	l.install(n, s)
 	return nil
 }
 
-// grow gives segment n, made when missing. The caller holds mu or is alone.
-func (l *Log) grow(n int) *segment {
+// install makes a segment known. The caller holds mu.
+func (l *Log) install(n int, s *segment) {
 	old := *l.segs.Load()
-	if n < len(old) && old[n] != nil {
-		return old[n]
-	}
 	segs := make([]*segment, max(n+1, len(old)))
 	copy(segs, old)
-	segs[n] = &segment{}
+	segs[n] = s
 	l.segs.Store(&segs)
-	return segs[n]
+}
+
+// grow gives segment n in memory, read from its file or made.
+func (l *Log) grow(n int) (*segment, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.segment(uint64(n)); s != nil {
+		return s, nil
+	}
+	if l.onDisk[n] {
+		if err := l.load(n); err != nil {
+			return nil, err
+		}
+		return l.segment(uint64(n)), nil
+	}
+	s := &segment{}
+	l.install(n, s)
+	return s, nil
+}
+
+// find gives segment n, read back when it had left memory; nil when there is none. A commit log that cannot be read is the
+// end of the server: no answer would be right.
+func (l *Log) find(n uint64) *segment {
+	if s := l.segment(n); s != nil {
+		return s
+	}
+	l.mu.Lock()
+	known := l.onDisk[int(n)]
+	l.mu.Unlock()
+	if !known {
+		return l.segment(n)
+	}
+	s, err := l.grow(int(n))
+	invariant.Must(err == nil, "commit log: %v", err)
+	return s
 }
 
 func (l *Log) segment(n uint64) *segment {
@@ -121,17 +151,15 @@ func (l *Log) segment(n uint64) *segment {
 // Reserve makes room for x, so that Set for it cannot fail. It is cheap when there is room.
 func (l *Log) Reserve(x base.XID) {
 	n := uint64(x) >> segmentShift
-	if l.segment(n) != nil {
-		return
+	if l.segment(n) == nil {
+		_, err := l.grow(int(n))
+		invariant.Must(err == nil, "commit log: %v", err)
 	}
-	l.mu.Lock()
-	l.grow(int(n))
-	l.mu.Unlock()
 }
 
 // Set records the end of x, which must have been reserved.
 func (l *Log) Set(x base.XID, st Status) {
-	s := l.segment(uint64(x) >> segmentShift)
+	s := l.find(uint64(x) >> segmentShift)
 	at := uint64(x) % segmentXIDs
 	w := &s.words[at/16]
 	shift := 2 * (at % 16)
@@ -146,7 +174,7 @@ func (l *Log) Set(x base.XID, st Status) {
 
 // Get gives the state of x; in progress for an id that never ended.
 func (l *Log) Get(x base.XID) Status {
-	s := l.segment(uint64(x) >> segmentShift)
+	s := l.find(uint64(x) >> segmentShift)
 	if s == nil {
 		return InProgress
 	}
@@ -222,6 +250,22 @@ func (l *Log) write(c copied) error {
 	return nil
 }
 
+// Evict takes segments out of memory that the files have whole, all but the newest keep of them that hold only transactions
+// below finished, which have all ended. They are read back when somebody asks.
+func (l *Log) Evict(finished base.XID, keep int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := *l.segs.Load()
+	segs := append([]*segment(nil), old...)
+	last := min(uint64(finished)>>segmentShift, uint64(max(0, len(segs)-keep)))
+	for n := range last {
+		if s := segs[n]; s != nil && s.dirty.Load() == 0 && l.onDisk[int(n)] {
+			segs[n] = nil
+		}
+	}
+	l.segs.Store(&segs)
+}
+
 // Truncate removes the segments that hold only transactions below oldest. Nobody may ask for those any more.
 func (l *Log) Truncate(oldest base.XID) error {
 	l.mu.Lock()
@@ -229,8 +273,10 @@ func (l *Log) Truncate(oldest base.XID) error {
 	keep := uint64(oldest) >> segmentShift
 	old := *l.segs.Load()
 	segs := append([]*segment(nil), old...)
-	for n := l.removed; n < keep && n < uint64(len(segs)); n++ {
-		segs[n] = nil
+	for n := l.removed; n < keep && n < uint64(max(len(segs), 1)); n++ {
+		if n < uint64(len(segs)) {
+			segs[n] = nil
+		}
 		if l.onDisk[int(n)] {
 			if err := l.fs.Remove(fileName(int(n))); err != nil {
 				return pgerror.IO(err, "could not remove file \"%s\"", fileName(int(n)))

@@ -74,3 +74,35 @@ func TestNothingIsWrittenBeforeTheLog(t *testing.T) {
 		t.Fatal("forgotten after a failed flush")
 	}
 }
+
+func TestEvictedSegmentsAreReadBack(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	for _, x := range []base.XID{7, segmentXIDs + 7, 2*segmentXIDs + 7, 3*segmentXIDs + 7} {
+		l.Reserve(x)
+		l.Set(x, Committed)
+	}
+	if err := l.Flush(func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	l.Set(8, Aborted) // not in the file: its segment stays
+	l.Evict(3*segmentXIDs, 1)
+	for n, in := range []bool{true, false, false, true} {
+		if (l.segment(uint64(n)) != nil) != in {
+			t.Errorf("segment %d in memory: %v", n, !in)
+		}
+	}
+	l.Set(segmentXIDs+9, Aborted)
+	for x, want := range map[base.XID]Status{7: Committed, 8: Aborted, segmentXIDs + 7: Committed, segmentXIDs + 9: Aborted,
+		2*segmentXIDs + 7: Committed, 2*segmentXIDs + 8: InProgress, 3*segmentXIDs + 7: Committed, 9 * segmentXIDs: InProgress} {
+		if got := l.Get(x); got != want {
+			t.Errorf("transaction %d: %d, want %d", x, got, want)
+		}
+	}
+	if err := l.Flush(func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if l = open(t, fs.Crash(2)); l.Get(segmentXIDs+9) != Aborted || l.Get(segmentXIDs+7) != Committed {
+		t.Error("a change of a segment that was read back is lost")
+	}
+}

@@ -31,9 +31,13 @@ func (m *Manager) CheckpointWrite() error {
 	return m.clog.Flush(func() error { return m.log.Flush(m.Now()) })
 }
 
+// keptSegments is how much of the commit log stays in memory: 64 million transactions, 16 MB.
+const keptSegments = 64
+
 // CheckpointDone trims what the finished checkpoint makes unnecessary.
 func (m *Manager) CheckpointDone(base.LSN) error {
 	m.TrimRing()
+	m.clog.Evict(m.OldestRunning(), keptSegments)
 	return m.clog.Truncate(base.XID(m.oldestXID.Load()))
 }
 
