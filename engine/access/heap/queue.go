@@ -75,6 +75,7 @@ func (w *Writer) enqueue(tid base.TID, mode LockMode) error {
 		if q == nil {
 			w.queue.foundAtLocked(k)
 		}
+		w.queue.newerAtLocked(rowKey{w.t.file, w.newer})
 		s.mu.Unlock()
 		return nil
 	}
@@ -82,6 +83,7 @@ func (w *Writer) enqueue(tid base.TID, mode LockMode) error {
 		q = &rowQueue{tag: lock.Tuple(w.t.file.Database, w.t.Desc.OID, tid), shard: s, mode: mode}
 		q.foundAtLocked(k)
 	}
+	q.newerAtLocked(rowKey{w.t.file, w.newer})
 	q.members++
 	s.mu.Unlock()
 	w.leave(false)
@@ -129,11 +131,18 @@ func (w *Writer) leave(took bool) {
 	}
 }
 
-// foundAtLocked lets others find the queue at a version, unless another queue is there. The shard is locked.
+// foundAtLocked lets others find the queue at a version, where no queue is yet. The shard is locked.
 func (q *rowQueue) foundAtLocked(k rowKey) {
 	q.shard.m[k] = q
 	q.keys = append(q.keys, k)
 	q.shard.n.Store(int32(len(q.shard.m)))
+}
+
+// newerAtLocked is foundAtLocked for the version that will be the row's if its maker commits.
+func (q *rowQueue) newerAtLocked(k rowKey) {
+	if q.shard.m[k] == nil {
+		q.foundAtLocked(k)
+	}
 }
 
 // rowMoved tells the queue of a row that a new version stands at to. base says that others can meet the old version: it is

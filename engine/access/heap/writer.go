@@ -32,8 +32,9 @@ type Writer struct {
 
 	queue     *rowQueue // that the writer stands in, nil for none
 	queueMode LockMode
-	member    bool // of judge: who must wait holds the row already, if weakly
-	heir      bool // it holds the lock of the queue
+	member    bool     // of judge: who must wait holds the row already, if weakly
+	newer     base.TID // of judge: the version that who has the row is making, or this one
+	heir      bool     // it holds the lock of the queue
 }
 
 // NewWriter makes a writer; wait holds the session's lock timeouts.
@@ -179,13 +180,15 @@ func (w *Writer) judge(t tuple.Tuple, tid base.TID, mode LockMode) (Result, base
 	if x != 0 && mask&tuple.XmaxInvalid == 0 {
 		if res, holder := w.judgeXmax(v, t, tid, mask, mode); res.Outcome != OK {
 			w.member = res.Outcome == WouldBlock && w.holds(t, tid)
+			w.newer = t.CTID()
 			return res, holder
 		}
 	}
 	if h := w.t.s.rows.conflict(rowKey{w.t.file, tid}, mode, own); h != 0 {
-		w.member = w.holds(t, tid)
+		w.member, w.newer = w.holds(t, tid), tid
 		return Result{Outcome: WouldBlock, Xmax: h}, h
 	}
+	w.newer = tid
 	if h := w.t.s.rows.wholeConflict(w.t.Desc.OID, mode, own); h != 0 {
 		w.member = w.holds(t, tid)
 		return Result{Outcome: WouldBlock, Xmax: h}, h
