@@ -83,3 +83,18 @@ func TestConcurrentIndexWaitsForWriters(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDropIndexWaitsForWriters checks that nobody writes to an index that is gone: its file would come back with the log.
+func TestDropIndexWaitsForWriters(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	a, b := connect(t, e), connect(t, e)
+	steps(t, a, "create table t (a int)", "create index ta on t (a)", "begin", "insert into t values (1)")
+	got := blocked(t, e, b, "drop index ta")
+	steps(t, a, "insert into t values (2)", "commit")
+	wants(t, <-got, "DROP INDEX")
+
+	steps(t, a, "create table p (a int primary key)", "create table c (a int references p)", "begin", "insert into c values (null)")
+	got = blocked(t, e, b, "drop table p cascade")
+	steps(t, a, "commit")
+	wants(t, <-got, "DROP TABLE")
+}

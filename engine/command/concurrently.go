@@ -144,7 +144,7 @@ func (c *Context) dropConcurrently(index base.OID) error {
 
 // droppable fails as drop would, without dropping anything.
 func (c *Context) droppable(o object) error {
-	p := &dropPlan{c: c, at: map[object]*victim{}, open: map[object]bool{}}
+	p := &dropPlan{c: c, o: dropOptions{locked: true}, at: map[object]*victim{}, open: map[object]bool{}}
 	if err := p.visit(o, byName, object{}); err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (c *Context) retireIndex(table, index base.OID) error {
 			return err
 		}
 	}
-	if err := c.drop([]object{relObject(index)}, dropOptions{}); err != nil {
+	if err := c.drop([]object{relObject(index)}, dropOptions{locked: true}); err != nil {
 		return err
 	}
 	_, err := c.reread(table)

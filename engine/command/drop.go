@@ -21,6 +21,7 @@ import (
 type dropOptions struct {
 	cascade bool
 	quiet   bool
+	locked  bool // whoever calls keeps others away from the tables
 }
 
 // The reasons for which an object is dropped.
@@ -40,6 +41,7 @@ type victim struct {
 // dropPlan collects what goes with some objects, dependents first.
 type dropPlan struct {
 	c    *Context
+	o    dropOptions
 	list []*victim
 	at   map[object]*victim
 	open map[object]bool
@@ -47,7 +49,7 @@ type dropPlan struct {
 
 // drop removes objects and what depends on them.
 func (c *Context) drop(named []object, o dropOptions) error {
-	p := &dropPlan{c: c, at: map[object]*victim{}, open: map[object]bool{}}
+	p := &dropPlan{c: c, o: o, at: map[object]*victim{}, open: map[object]bool{}}
 	for _, obj := range named {
 		p.open[obj] = true
 	}
@@ -77,10 +79,8 @@ func (p *dropPlan) visit(o object, why int, on object) error {
 	if p.open[o] { // in progress, or named and yet to come
 		return nil
 	}
-	if o.class == bootstrap.RelClass {
-		if err := p.c.lockRelation(o.oid, lock.AccessExclusive, itoa(int(o.oid)), false); err != nil {
-			return err
-		}
+	if err := p.lock(o); err != nil {
+		return err
 	}
 	owner, err := p.owner(o, why)
 	if err != nil {
@@ -111,6 +111,39 @@ func (p *dropPlan) visit(o object, why int, on object) error {
 	v := &victim{object: o, why: why, on: on}
 	p.at[o] = v
 	p.list = append(p.list, v)
+	return nil
+}
+
+// lock keeps others away from a relation; from an index's table too, and from the tables of a constraint: their writers must
+// not go on with what is gone.
+func (p *dropPlan) lock(o object) error {
+	c := p.c
+	var list []base.OID
+	switch o.class {
+	case bootstrap.RelClass:
+		d, err := c.View.Relation(o.oid)
+		if err != nil {
+			return err
+		}
+		if d != nil && d.Kind == relation.KindIndex && d.Index != nil && !p.o.locked {
+			list = append(list, d.Index.Table)
+		}
+		list = append(list, o.oid)
+	case bootstrap.RelConstraint:
+		r, err := c.View.Row(bootstrap.RelConstraint, bootstrap.IdxConstraintOidIndex, oidKey(o.oid))
+		if err != nil || r == nil {
+			return err
+		}
+		list = append(list, r.OID(bootstrap.ColConstraintConrelid), r.OID(bootstrap.ColConstraintConfrelid))
+	}
+	for _, oid := range list {
+		if oid == 0 {
+			continue
+		}
+		if err := c.lockRelation(oid, lock.AccessExclusive, itoa(int(oid)), false); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -402,7 +435,11 @@ func dropStmt(c *Context, node *pg_query.Node) (string, error) {
 	}
 	var list []object
 	for _, n := range s.Objects {
-		oid, err := c.dropTarget(rangeVar(strs(n.GetList().GetItems())), k, s.MissingOk)
+		rv := rangeVar(strs(n.GetList().GetItems()))
+		if err := c.lockTableOf(rv, k, s.Concurrent); err != nil {
+			return "", err
+		}
+		oid, err := c.dropTarget(rv, k, s.MissingOk)
 		if err != nil {
 			return "", err
 		}
@@ -425,6 +462,26 @@ func dropStmt(c *Context, node *pg_query.Node) (string, error) {
 // objectWords gives the SQL words of a kind of object.
 func objectWords(t pg_query.ObjectType) string {
 	return strings.ReplaceAll(strings.TrimPrefix(t.String(), "OBJECT_"), "_", " ")
+}
+
+// lockTableOf locks the table of an index that is to be dropped, before the index, as everybody does.
+func (c *Context) lockTableOf(rv *pg_query.RangeVar, k dropKind, concurrent bool) error {
+	if k.kind != relation.KindIndex {
+		return nil
+	}
+	oid, err := c.findRelation(rv)
+	if err != nil || oid == 0 {
+		return err
+	}
+	d, err := c.View.Relation(oid)
+	if err != nil || d == nil || d.Index == nil {
+		return err
+	}
+	mode := lock.AccessExclusive
+	if concurrent {
+		mode = lock.ShareUpdateExclusive
+	}
+	return c.lockRelation(d.Index.Table, mode, d.Name, false)
 }
 
 // dropTarget finds and locks a relation to be dropped; zero when it is missing and may be.

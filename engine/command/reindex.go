@@ -82,9 +82,10 @@ func (c *Context) reindexNamed(rv *pg_query.RangeVar, o reindexOptions) error {
 	return nil
 }
 
-// lockForReindex locks a table whose indexes are to be built anew; nil when it is gone.
+// lockForReindex locks a table whose indexes are to be built anew; nil when it is gone. Readers lock no indexes of their own
+// here, so that the table's lock has to keep them from the old file too (PostgreSQL takes SHARE and the index's own lock).
 func (c *Context) lockForReindex(table base.OID, o reindexOptions) (*relation.Desc, error) {
-	mode := lock.Share
+	mode := lock.AccessExclusive
 	if o.concurrently {
 		mode = lock.ShareUpdateExclusive
 	}
