@@ -85,3 +85,18 @@ func TestStatisticsOfMaintenance(t *testing.T) {
 		}
 	}
 }
+
+// TestAnalyzeLeavesWideValues: ANALYZE neither fetches nor keeps values that are too wide to tell anything.
+func TestAnalyzeLeavesWideValues(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	c.run("create table w (k int, v text); insert into w select i, (select string_agg(md5((i + j)::text), '') from generate_series(1, 300) j) from generate_series(1, 100) i; insert into w select i, 'x' from generate_series(1, 100) i")
+	before := c.s.Task.Buffers
+	c.run("analyze w")
+	if got := c.run("select n_distinct, null_frac, avg_width < 50 from pg_stats where tablename = 'w' and attname = 'v'"); got != "-0.505|0|t" {
+		t.Errorf("statistics: %s", got)
+	}
+	if read := c.s.Task.Buffers.Hit - before.Hit; read > 1500 {
+		t.Errorf("%d pages were looked at", read)
+	}
+}

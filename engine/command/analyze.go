@@ -12,6 +12,7 @@ import (
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
+	"manifold/engine/tuple"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
@@ -94,6 +95,7 @@ func (c *Context) sampleTable(d *relation.Desc, want int) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	scan.LeaveWide(maxSampledWidth)
 	blocks := chooseBlocks(int(pages), want)
 	cols := make([]int, len(d.Columns))
 	for i := range cols {
@@ -164,6 +166,11 @@ func sampledRow(d *relation.Desc, b *vector.Batch, i int) []types.Datum {
 		if !d.Columns[k].Dropped {
 			row[k] = b.Cols[k].Get(i).Clone()
 		}
+		for _, s := range b.Cols[k].Stored {
+			if int(s.Lane) == i && tuple.Form(s.Form) != tuple.Plain {
+				row[k] = tuple.MarkStored(row[k].B, tuple.Form(s.Form))
+			}
+		}
 	}
 	return row
 }
@@ -194,6 +201,11 @@ func columnStats(d *relation.Desc, i int, s *sample, target int) *columnFacts {
 		v := row[i]
 		if v.Null {
 			nulls++
+			continue
+		}
+		if tuple.FormOf(v) != tuple.Plain { // left where it is: wider than anything that is looked at
+			wide++
+			width += float64(len(v.B))
 			continue
 		}
 		if col.Fixed() {

@@ -25,7 +25,7 @@ type Vector struct {
 }
 
 // Stored tells of a lane whose value a row keeps compressed or out of line (Form, of package tuple). Whoever fills the column
-// from rows replaces the bytes by the value's before anybody else sees them, and says what they take where they are stored.
+// from rows replaces the bytes by the value's, sets Form to zero, and says what they take where they are stored.
 type Stored struct {
 	Lane   int32
 	Size   int32

@@ -299,7 +299,7 @@ func (t *Table) fetchBatch(v *mvcc.View, tids []base.TID, b *vector.Batch, cols 
 	}
 	TrimColumns(b, cols, n)
 	if t.toast != nil {
-		return n, t.detoast(v.Task, b, cols)
+		return n, t.detoast(v.Task, b, cols, 0)
 	}
 	return n, nil
 }

@@ -23,6 +23,7 @@ type Scan struct {
 	at   [MaxLines]base.TID
 	tids [vector.BatchSize]base.TID
 	wide int // bytes of values out of line in the batch
+	most int // values of more bytes stay in their stored form; zero: all are fetched
 	keep bool
 	root bool
 	pr   pruner
@@ -45,6 +46,9 @@ func (s *Scan) Reset(t *Table, v mvcc.View) error {
 
 // SetRange restricts the scan to the pages from first up to, not including, end, and rewinds it.
 func (s *Scan) SetRange(first, end base.BlockNumber) { s.next, s.end, s.off = first, end, 0 }
+
+// LeaveWide makes Next leave values of more than most bytes in their stored form: vector.Stored tells of them.
+func (s *Scan) LeaveWide(most int) { s.most = most }
 
 // KeepTIDs makes Next keep the addresses of rows for TIDs.
 func (s *Scan) KeepTIDs() { s.keep = true }
@@ -74,7 +78,7 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 	}
 	TrimColumns(b, cols, n)
 	if s.t.toast != nil {
-		return n, s.t.detoast(s.v.Task, b, cols)
+		return n, s.t.detoast(s.v.Task, b, cols, s.most)
 	}
 	return n, nil
 }
@@ -108,7 +112,7 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 	n := seen
 	if s.t.toast != nil {
 		size := 0
-		if n, size = s.t.affordable(s.rows[:n], cols, maxBatchValues-s.wide); n < seen {
+		if n, size = s.t.affordable(s.rows[:n], cols, maxBatchValues-s.wide, s.most); n < seen {
 			s.next, s.off = s.at[n].Block, s.at[n].Offset
 		}
 		s.wide += size

@@ -98,12 +98,26 @@ func (t *Table) DeformSome(task *activity.Task, dst []types.Datum, row tuple.Tup
 	return dst, nil
 }
 
-// detoast replaces the bytes of stored forms in the batch by the values'. Nothing may be latched.
-func (t *Table) detoast(task *activity.Task, b *vector.Batch, cols []int) error {
+// rawSize gives the length of a value from its stored form.
+func rawSize(form tuple.Form, stored []byte) int {
+	if form == tuple.Compressed {
+		raw, _, _ := tuple.CompressedSizes(stored) // what is damaged is told when it is read
+		return raw
+	}
+	p, _ := tuple.ReadPointer(stored)
+	return p.Raw
+}
+
+// detoast replaces the bytes of stored forms in the batch by the values', but for values of more than most bytes, if most is
+// not zero: these stay as they are, with their Form. Nothing may be latched.
+func (t *Table) detoast(task *activity.Task, b *vector.Batch, cols []int, most int) error {
 	for k := range cols {
 		v := &b.Cols[k]
 		for i := range v.Stored {
 			s := &v.Stored[i]
+			if most > 0 && rawSize(tuple.Form(s.Form), v.Bytes(int(s.Lane))) > most {
+				continue
+			}
 			stored := append([]byte(nil), v.Bytes(int(s.Lane))...)
 			start := len(v.Data)
 			var err error
@@ -125,6 +139,7 @@ func (t *Table) detoast(task *activity.Task, b *vector.Batch, cols []int) error 
 			if len(v.Data) > 1<<32-1 {
 				return pgerror.New(pgerror.ProgramLimitExceeded, "values of a batch of rows exceed 4 GB")
 			}
+			s.Form = uint8(tuple.Plain)
 			v.Spans[s.Lane] = vector.Span{Off: uint32(start), Len: uint32(len(v.Data) - start)}
 		}
 	}
@@ -133,7 +148,7 @@ func (t *Table) detoast(task *activity.Task, b *vector.Batch, cols []int) error 
 
 // affordable cuts a list of rows to those whose values out of line in the columns do not exceed room bytes, but at least
 // one, and gives how many stay and the bytes of these.
-func (t *Table) affordable(rows []tuple.Tuple, cols []int, room int) (n, size int) {
+func (t *Table) affordable(rows []tuple.Tuple, cols []int, room, most int) (n, size int) {
 	for i, row := range rows {
 		if row.Mask()&tuple.Toasted != 0 {
 			for _, c := range cols {
@@ -141,13 +156,10 @@ func (t *Table) affordable(rows []tuple.Tuple, cols []int, room int) (n, size in
 					continue
 				}
 				d := t.Layout.Get(row, c)
-				switch tuple.FormOf(d) {
-				case tuple.Compressed:
-					raw, _, _ := tuple.CompressedSizes(d.B)
-					size += raw
-				case tuple.External:
-					p, _ := tuple.ReadPointer(d.B)
-					size += p.Raw
+				if form := tuple.FormOf(d); form != tuple.Plain {
+					if raw := rawSize(form, d.B); most == 0 || raw <= most {
+						size += raw
+					}
 				}
 			}
 		}
