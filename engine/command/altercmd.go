@@ -264,8 +264,36 @@ func (a *alteration) setOptions(d *relation.Desc, cmd *pg_query.AlterTableCmd) e
 	case relation.KindView:
 		known = viewOptions()
 	}
-	list := cmd.Def.GetList().GetItems()
 	reset := cmd.Subtype == pg_query.AlterTableType_AT_ResetRelOptions
+	list, toast := cmd.Def.GetList().GetItems(), []*pg_query.Node(nil)
+	if d.Kind == relation.KindTable {
+		list, toast = splitToast(list)
+	}
+	if err := c.editOptions(d.OID, list, known, reset); err != nil {
+		return err
+	}
+	if d.Toast != 0 {
+		if err := c.editOptions(d.Toast, toast, toastOptions(), reset); err != nil {
+			return err
+		}
+		if _, err := c.reread(d.OID); err != nil {
+			return err
+		}
+	} else if _, err := relOptions(toast, toastOptions()); err != nil && !reset {
+		return err
+	}
+	if d.Index != nil {
+		_, err := c.reread(d.Index.Table)
+		return err
+	}
+	return nil
+}
+
+// editOptions sets or resets storage parameters of a relation.
+func (c *Context) editOptions(oid base.OID, list []*pg_query.Node, known map[string]option, reset bool) error {
+	if len(list) == 0 {
+		return nil
+	}
 	var set []string
 	if !reset {
 		var err error
@@ -273,7 +301,7 @@ func (a *alteration) setOptions(d *relation.Desc, cmd *pg_query.AlterTableCmd) e
 			return err
 		}
 	}
-	err := c.editClass(d.OID, func(r catalog.Row) {
+	return c.editClass(oid, func(r catalog.Row) {
 		var kept []string
 		for _, o := range r.Texts(bootstrap.ColClassReloptions) {
 			name, _, _ := strings.Cut(o, "=")
@@ -291,8 +319,4 @@ func (a *alteration) setOptions(d *relation.Desc, cmd *pg_query.AlterTableCmd) e
 			r.Set(bootstrap.ColClassReloptions, textArray(kept))
 		}
 	})
-	if err == nil && d.Index != nil {
-		_, err = c.reread(d.Index.Table)
-	}
-	return err
 }

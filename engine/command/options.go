@@ -34,6 +34,30 @@ func heapOptions() map[string]option {
 	return m
 }
 
+// toastOptions are the parameters that may be set for a TOAST relation, by names that begin with "toast.".
+func toastOptions() map[string]option {
+	m := heapOptions()
+	for _, n := range []string{"fillfactor", "toast_tuple_target", "parallel_workers", "user_catalog_table", "autovacuum_analyze_threshold",
+		"autovacuum_analyze_scale_factor"} {
+		delete(m, n)
+	}
+	return m
+}
+
+// splitToast takes the parameters of the TOAST relation out of a list, their namespace removed.
+func splitToast(list []*pg_query.Node) (own, toast []*pg_query.Node) {
+	for _, n := range list {
+		e := n.GetDefElem()
+		if e.Defnamespace != "toast" {
+			own = append(own, n)
+			continue
+		}
+		plain := &pg_query.DefElem{Defname: e.Defname, Arg: e.Arg, Defaction: e.Defaction, Location: e.Location}
+		toast = append(toast, &pg_query.Node{Node: &pg_query.Node_DefElem{DefElem: plain}})
+	}
+	return own, toast
+}
+
 func indexOptions() map[string]option {
 	return map[string]option{"fillfactor": {'i', 10, 100}, "deduplicate_items": {'b', 0, 0}}
 }

@@ -83,13 +83,18 @@ func createTable(c *Context, node *pg_query.Node) (string, error) {
 	if err := t.elements(s.TableElts); err != nil {
 		return "", err
 	}
-	options, err := relOptions(s.Options, heapOptions())
+	own, toast := splitToast(s.Options)
+	options, err := relOptions(own, heapOptions())
 	if err != nil {
+		return "", err
+	}
+	if _, err := relOptions(toast, toastOptions()); err != nil {
 		return "", err
 	}
 	oid, err := t.create(options)
 	if err == nil {
 		c.onCommit(oid, s.Oncommit)
+		err = c.setToastOptions(oid, toast)
 	}
 	return tag, err
 }

@@ -3,6 +3,8 @@ package command
 import (
 	"strings"
 
+	pg_query "github.com/pganalyze/pg_query_go/v6"
+
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/catalog"
@@ -112,6 +114,19 @@ func spaceOf(d *relation.Desc) base.OID {
 		return 0
 	}
 	return d.File.Space
+}
+
+// setToastOptions sets storage parameters of a new table's TOAST relation; without one they are of no consequence.
+func (c *Context) setToastOptions(oid base.OID, list []*pg_query.Node) error {
+	d, err := c.relation(oid)
+	if err != nil || d.Toast == 0 || len(list) == 0 {
+		return err
+	}
+	if err := c.editOptions(d.Toast, list, toastOptions(), false); err != nil {
+		return err
+	}
+	_, err = c.reread(oid)
+	return err
 }
 
 // newToastFile gives the TOAST relation of a table, if any, new and empty files.

@@ -97,3 +97,13 @@ select a[1], array_length(a, 1) from (select array_agg(md5(i::text)) as a from g
 create table arrays (a text[], j jsonb);
 insert into arrays select array_agg(md5(i::text)), jsonb_agg(i) from generate_series(1, 5000) i;
 select a[5000], array_length(a, 1), jsonb_array_length(j), j -> 4999 from arrays;
+create table params (a text) with (toast.autovacuum_enabled = off, fillfactor = 80, toast.vacuum_truncate = false);
+select m.reloptions, t.reloptions from pg_class m join pg_class t on t.oid = m.reltoastrelid where m.relname = 'params';
+alter table params set (toast.autovacuum_vacuum_threshold = 7, fillfactor = 70);
+select m.reloptions, t.reloptions from pg_class m join pg_class t on t.oid = m.reltoastrelid where m.relname = 'params';
+alter table params reset (toast.autovacuum_enabled, fillfactor);
+select m.reloptions, t.reloptions from pg_class m join pg_class t on t.oid = m.reltoastrelid where m.relname = 'params';
+create table wrong (a text) with (toast.fillfactor = 80);
+create table wrong (a text) with (other.fillfactor = 80);
+create table wrong (a text) with (toast.autovacuum_enabled = maybe);
+create table plain (a int) with (toast.autovacuum_enabled = off);
