@@ -169,6 +169,7 @@ func (b *Backend) rollbackSub(depth int) {
 	}
 	s.Settings.EndSub(depth, false)
 	s.Tx.Savepoints = s.Tx.Savepoints[:depth]
+	s.Tx.ReadOnly = !s.Tx.ReadWrite[depth-1]
 	tx.BeginSub(s.Tx.Savepoints[depth-1])
 	s.After.Begin()
 	if s.Catalog.Cache != nil {
@@ -285,7 +286,9 @@ func (b *Backend) savepoint(name string) error {
 	}
 	b.s.Proc.Tx().BeginSub(name)
 	b.s.After.Begin()
-	b.s.Tx.Savepoints = append(b.s.Tx.Savepoints, name)
+	t := &b.s.Tx
+	t.ReadWrite = append(t.ReadWrite[:len(t.Savepoints)], !t.ReadOnly)
+	t.Savepoints = append(t.Savepoints, name)
 	return nil
 }
 
@@ -321,6 +324,7 @@ func (b *Backend) release(name string) error {
 		p.Depth = min(p.Depth, depth-1)
 	}
 	b.s.Tx.Savepoints = b.s.Tx.Savepoints[:depth-1]
+	b.s.Tx.ReadOnly = !b.s.Tx.ReadWrite[depth-1]
 	return nil
 }
 

@@ -101,6 +101,7 @@ type TxState struct {
 	HaveSnap   bool
 	Queried    bool     // a statement has taken a snapshot: modes of the transaction are settled
 	Savepoints []string // names by depth
+	ReadWrite  []bool   // by depth: whether the transaction could write when the savepoint was set; its end restores that
 }
 
 // Isolation is a transaction isolation level.
