@@ -172,7 +172,7 @@ func (l *lockRows) lock(x *Context, b *vector.Batch, lane int) (*vector.Batch, i
 			return nil, 0, pgerror.Newf(pgerror.InternalError, "attempted to lock an invisible tuple of relation \"%s\"", m.Rel.Name)
 		case heap.Deleted:
 			if x.Repeat {
-				return nil, 0, errSerialize("delete")
+				return nil, 0, errSerialize("update")
 			}
 			return nil, 0, nil
 		}
