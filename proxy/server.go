@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"manifold/engine/pgerror"
+	"manifold/proxy/park"
 	"manifold/proxy/session"
 )
 
@@ -42,7 +43,8 @@ const (
 // Server accepts clients.
 type Server struct {
 	clients    *session.Config
-	listeners  []net.Listener
+	listeners  []*park.Listener
+	poller     *park.Poller
 	phase      atomic.Int32
 	active     atomic.Int64
 	maxClients atomic.Int64
@@ -55,7 +57,11 @@ type Server struct {
 func Listen(addrs []Address, maxClients int, clients *session.Config) (*Server, error) {
 	s := &Server{clients: clients}
 	s.SetMaxClients(maxClients)
-	clients.Admit = s.admit
+	clients.Admit, clients.Left = s.admit, s.left
+	var err error
+	if s.poller, err = park.New(0); err != nil {
+		return nil, err
+	}
 	clients.Logins = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
 	for _, a := range addrs {
 		l, err := listen(a)
@@ -63,7 +69,13 @@ func Listen(addrs []Address, maxClients int, clients *session.Config) (*Server, 
 			s.closeListeners()
 			return nil, err
 		}
-		s.listeners = append(s.listeners, l)
+		pl, err := s.poller.Listen(l)
+		if err != nil {
+			_ = l.Close()
+			s.closeListeners()
+			return nil, err
+		}
+		s.listeners = append(s.listeners, pl)
 	}
 	if len(s.listeners) == 0 {
 		return nil, pgerror.New(pgerror.ConfigFileError, "there is no address to listen at").
@@ -93,6 +105,12 @@ func (s *Server) Active() int { return int(s.active.Load()) }
 // Refused gives the number of connections turned away for the limit of clients.
 func (s *Server) Refused() int { return int(s.refused.Load()) }
 
+// left is session.Config.Left.
+func (s *Server) left() {
+	s.active.Add(-1)
+	s.wg.Done()
+}
+
 // admit is session.Config.Admit.
 func (s *Server) admit() error {
 	switch Phase(s.phase.Load()) {
@@ -108,7 +126,7 @@ func (s *Server) admit() error {
 	return nil
 }
 
-// Run accepts clients until Shutdown closes the listeners. It returns when every client's goroutine has ended.
+// Run accepts clients until Shutdown closes the listeners. It returns when every client is over.
 func (s *Server) Run() error {
 	var loops sync.WaitGroup
 	for _, l := range s.listeners {
@@ -120,10 +138,11 @@ func (s *Server) Run() error {
 	}
 	loops.Wait()
 	s.wg.Wait()
+	s.poller.Close()
 	return nil
 }
 
-func (s *Server) accept(l net.Listener) {
+func (s *Server) accept(l *park.Listener) {
 	backoff := firstBackoff
 	for {
 		conn, err := l.Accept()
@@ -145,11 +164,7 @@ func (s *Server) accept(l net.Listener) {
 			continue
 		}
 		s.wg.Add(1)
-		go func() {
-			defer s.wg.Done()
-			defer s.active.Add(-1)
-			session.Serve(conn, s.clients)
-		}()
+		go session.Serve(conn, s.clients)
 	}
 }
 

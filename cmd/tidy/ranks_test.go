@@ -14,6 +14,7 @@ func ranks() map[string]int {
 		{24, "engine/isolation aux/startup aux/checkpointer aux/bgwriter aux/walwriter aux/archiver aux/walsender aux/walreceiver aux/autovacuum aux/logger proxy"},
 		{23, "proxy/session proxy/admin"},
 		{22, "proxy/auth"},
+		{22, "proxy/park"},
 		{21, "proxy/wire"},
 		{20, "pool"},
 		{19, "engine"},
@@ -48,7 +49,7 @@ func ranks() map[string]int {
 
 // mechanisms are the packages that must have a README.
 func mechanisms() []string {
-	return []string{"pool", "proxy/wire", "proxy/auth", "proxy/session", "engine/buffer", "engine/lock", "engine/wal", "engine/txn",
+	return []string{"pool", "proxy/wire", "proxy/auth", "proxy/park", "proxy/session", "engine/buffer", "engine/lock", "engine/wal", "engine/txn",
 		"engine/mvcc", "engine/trigger", "engine/access/heap", "engine/access/btree", "engine/access/toast", "engine/predicate", "engine/isolation", "engine/recovery", "engine/vfs", "engine/types", "engine/setting"}
 }
 

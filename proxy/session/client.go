@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/pool"
+	"manifold/proxy/park"
 	"manifold/proxy/wire"
 )
 
@@ -21,6 +21,8 @@ const (
 	slice     = 5 * time.Millisecond  // how long a client keeps its slot over messages that are already there
 	longRun   = 50 * time.Millisecond // a statement that took longer makes its session's next one wait behind others
 	lastWords = 2 * time.Second       // how long the last message to a client may take
+	moment    = 50 * time.Microsecond // a statement that took longer lets others look for clients while the next runs
+	grace     = time.Second           // how long the statement of a client that is gone may still run
 	huge      = 32 << 20              // bytes of a message whose memory goes back to the system once it is done
 )
 
@@ -29,14 +31,15 @@ var errGone = errors.New("client is gone")
 
 // Client is one connection.
 type Client struct {
-	cfg  *Config
-	sock *wire.Socket
-	in   *wire.Reader
-	out  wire.Writer
-	s    *session.Session
-	task *activity.Task
-	who  Who
-	tls  bool
+	*work // nil while the client rests
+	cfg   *Config
+	sock  *wire.Socket
+	in    wire.Reader
+	s     *session.Session
+	task  *activity.Task
+	who   Who
+	tls   bool
+	seat  atomic.Pointer[park.Seat] // nil until the client is logged in
 
 	console  bool
 	lease    *pool.Lease
@@ -44,42 +47,37 @@ type Client struct {
 	began    time.Time    // of the message that runs
 	took     time.Time    // when the slot was taken
 	long     bool         // the last statement ran long
+	heavy    bool         // it took more than a moment
 	extended bool         // the message that runs is of the extended protocol
 	open     bool         // messages of the extended protocol have run since the last Sync
 	bulky    bool         // a huge message was handled since the client last rested
 	skip     bool         // an error of the extended protocol: nothing counts until Sync
 	broken   error        // the connection failed
-	idleEnd  *pgerror.Error
-	report   func(name, value string)
-	sink     sink
 	knobs    knobs
 
-	query  wire.Query
-	parse  wire.Parse
-	bind   wire.Bind
-	target wire.Target
-	exec   wire.Execute
-
 	timer *time.Timer
+	idle  idleTimer
 
 	mu       sync.Mutex
 	running  bool      // guarded by mu: a message runs that may be cancelled
 	deadline time.Time // guarded by mu: of the statement that runs; zero is none
 	writing  atomic.Bool
+	hung     atomic.Bool // the peer has closed its side
 }
 
-// Serve runs a client from its first byte to its end, and closes the connection.
-func Serve(conn net.Conn, cfg *Config) {
+// Serve brings a client in and leaves it to the poller, which runs it until its end; then cfg.Left is called.
+func Serve(conn *park.Conn, cfg *Config) {
 	c := &Client{cfg: cfg, sock: wire.NewSocket(conn)}
-	c.in = wire.NewReader(c.sock)
-	c.report = c.out.ParameterStatus
-	c.sink.c = c
+	c.in.Init(c.sock)
 	c.who.Remote = remote(conn)
-	defer c.close()
-	if err := c.start(); err != nil {
+	c.attach(&work{})
+	if c.start() != nil || c.send() != nil {
+		c.close()
 		return
 	}
-	c.loop()
+	c.detach()
+	c.seat.Store(conn.Seat())
+	conn.Seat().Start(c, c.who.User+"\x00"+c.who.Database)
 }
 
 func remote(conn net.Conn) string {
@@ -89,33 +87,67 @@ func remote(conn net.Conn) string {
 	return "[local]"
 }
 
-// loop reads messages and serves them until the client or the server has had enough.
-func (c *Client) loop() {
-	for {
-		if c.task.Terminated() {
+// Run implements park.Client: it serves all that has arrived.
+func (c *Client) Run(r *park.Runner) park.Verdict {
+	w, _ := r.Local.(*work)
+	if w == nil {
+		w = &work{}
+		r.Local = w
+	}
+	c.attach(w)
+	c.runner = r
+	if c.loop() {
+		c.detach()
+		return park.Rest
+	}
+	c.close()
+	return park.End
+}
+
+// loop reads messages and serves them: true when no more have arrived, false when the client or the server has had enough.
+func (c *Client) loop() bool {
+	for dry := false; ; {
+		switch {
+		case c.task.Terminated():
 			c.lastError(terminalReason(c.task))
-			return
-		}
-		if !c.in.Ready() {
-			if c.rest() != nil {
-				return
+			return false
+		case c.in.Ready():
+			c.idle.end()
+			if c.be != nil && time.Since(c.took) > slice {
+				c.giveBack()
 			}
-		} else if c.be != nil && time.Since(c.took) > slice {
-			c.giveBack()
+			kind, body, err := c.in.Next()
+			if err != nil {
+				c.readFailed(err)
+				return false
+			}
+			c.bulky = c.bulky || len(body) > huge
+			if c.handle(kind, body) != nil {
+				return false
+			}
+			continue
 		}
-		kind, body, err := c.in.Next()
-		if err != nil {
+		if c.rest() != nil {
+			return false
+		}
+		if dry {
+			if c.idle.over() {
+				c.lastError(c.idle.reason)
+				return false
+			}
+			c.startIdle()
+			c.seat.Load().Expect(c.class() == pool.Holder, c.heavy)
+			return true
+		}
+		var err error
+		if dry, err = c.in.TryFill(c.sock); err != nil {
 			c.readFailed(err)
-			return
-		}
-		c.bulky = c.bulky || len(body) > huge
-		if c.handle(kind, body) != nil {
-			return
+			return false
 		}
 	}
 }
 
-// rest gives slot and backend back, sends what there is, and sets how long the client may be silent.
+// rest gives slot and backend back and sends what there is.
 func (c *Client) rest() error {
 	c.giveBack()
 	if err := c.send(); err != nil {
@@ -123,22 +155,6 @@ func (c *Client) rest() error {
 	}
 	if c.bulky {
 		c.freeBulk()
-	}
-	limit := c.idleLimit()
-	if limit == 0 && c.idleEnd == nil {
-		return nil
-	}
-	var at time.Time
-	if limit > 0 {
-		at = time.Now().Add(limit)
-	} else {
-		c.idleEnd = nil
-	}
-	if err := c.sock.SetReadDeadline(at); err != nil {
-		return errGone
-	}
-	if c.task.Terminated() { // its wake-up may have come before our deadline
-		c.sock.Wake(false)
 	}
 	return nil
 }
@@ -151,21 +167,6 @@ func (c *Client) freeBulk() {
 	debug.FreeOSMemory()
 }
 
-// idleLimit gives the timeout for the state that the client is silent in, and keeps what to say when it passes.
-func (c *Client) idleLimit() time.Duration {
-	k := c.currentKnobs()
-	switch {
-	case c.s.Status != session.Idle && k.idleInTransaction > 0:
-		c.idleEnd = pgerror.New(pgerror.IdleInTransactionSessionTimeout,
-			"terminating connection due to idle-in-transaction timeout")
-		return k.idleInTransaction
-	case c.s.Status == session.Idle && k.idle > 0:
-		c.idleEnd = pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to idle-session timeout")
-		return k.idle
-	}
-	return 0
-}
-
 // readFailed ends a client whose next message did not come or cannot be.
 func (c *Client) readFailed(err error) {
 	var e *pgerror.Error
@@ -174,8 +175,6 @@ func (c *Client) readFailed(err error) {
 		c.lastError(terminalReason(c.task))
 	case errors.As(err, &e):
 		c.lastError(e)
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.idleEnd != nil:
-		c.lastError(c.idleEnd)
 	case c.s.Status != session.Idle:
 		c.log(pgerror.Notice(pgerror.SeverityLog, pgerror.ConnectionFailure,
 			"unexpected EOF on client connection with an open transaction"))
@@ -278,6 +277,7 @@ func (c *Client) log(e *pgerror.Error) { c.cfg.Log.Event(&c.who, e, "") }
 // close drops all that the client holds.
 func (c *Client) close() {
 	c.stopTimer()
+	c.idle.end()
 	if c.lease != nil {
 		if c.s.Settings.Get("log_disconnections").Bool {
 			c.logVisit("disconnection: session time: %s user=%s database=%s host=%s",
@@ -292,6 +292,8 @@ func (c *Client) close() {
 	}
 	// Closing can only fail on a connection that is closed.
 	_ = c.sock.Close()
+	c.detach()
+	c.cfg.Left()
 }
 
 // releaseSession rolls back and drops what the session has, with a backend of any kind of health.
@@ -305,7 +307,7 @@ func (c *Client) releaseSession() {
 		}
 	}()
 	if c.be == nil {
-		be, err := c.lease.AcquireAlways()
+		be, err := c.acquireAlways()
 		if err != nil {
 			c.log(pgerror.From(err))
 			c.cfg.Crash("no backend to end a session with")

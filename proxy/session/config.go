@@ -83,6 +83,8 @@ type Config struct {
 	Admit func() error
 	// Logins bounds how many clients look themselves up in the catalogs at a time; those beyond wait.
 	Logins chan struct{}
+	// Left is called when a client is over, as often as Serve was.
+	Left func()
 	// Crash ends the process: a bug may have harmed shared state.
 	Crash func(reason string)
 }

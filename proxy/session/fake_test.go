@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"manifold/engine/vector"
 	"manifold/pool"
 	"manifold/proxy/auth"
+	"manifold/proxy/park"
 )
 
 // fakeEngine knows the users alice (a superuser, password "secret") and bob, and the database postgres.
@@ -287,6 +289,12 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 		Admit:       func() error { return nil },
 		Crash:       func(reason string) { t.Errorf("crash: %s", reason) },
 	}
+	poller, err := park.New(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clients sync.WaitGroup
+	cfg.Left = clients.Done
 	if change != nil {
 		change(cfg)
 	}
@@ -294,24 +302,31 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 	if err != nil {
 		t.Fatal(err)
 	}
+	pl, err := poller.Listen(l)
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			conn, err := l.Accept()
+			conn, err := pl.Accept()
 			if err != nil {
 				return
 			}
+			clients.Add(1)
 			go Serve(conn, cfg)
 		}
 	}()
 	t.Cleanup(func() {
-		_ = l.Close()
+		_ = pl.Close()
 		<-done
 		cfg.Registry.TerminateAll()
 		if err := cfg.Registry.Wait(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
+		clients.Wait()
+		poller.Close()
 	})
 	return &server{cfg: cfg, addr: l.Addr().(*net.TCPAddr), eng: eng}
 }

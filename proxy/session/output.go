@@ -34,14 +34,33 @@ func (c *Client) send() error {
 	if err := c.await(); err != nil {
 		return err
 	}
-	c.writing.Store(true)
-	_, err := c.sock.Write(c.out.Buf)
-	c.writing.Store(false)
+	err := c.write()
 	c.out.Clear()
 	if err != nil {
 		c.broken = errGone
 	}
 	return c.broken
+}
+
+// write sends what is in the buffer. The client's slot and its runner's turn go to others when it has to wait.
+func (c *Client) write() error {
+	n, err := c.sock.TryWrite(c.out.Buf)
+	if err != nil || n == c.out.Len() {
+		return err
+	}
+	if c.task == nil || c.lease == nil {
+		_, err = c.sock.Write(c.out.Buf[n:])
+		return err
+	}
+	c.writing.Store(true)
+	c.task.BeginWait(activity.EventClientWrite)
+	if c.task.Terminated() {
+		c.sock.Wake(true)
+	}
+	_, err = c.sock.Write(c.out.Buf[n:])
+	c.task.EndWait()
+	c.writing.Store(false)
+	return err
 }
 
 // push writes everything in the middle of a statement or pipeline. The slot is kept when the kernel takes the bytes at
@@ -56,15 +75,7 @@ func (c *Client) push() error {
 	if err := c.await(); err != nil {
 		return err
 	}
-	n, err := c.sock.TryWrite(c.out.Buf)
-	if err == nil && n < c.out.Len() {
-		c.task.BeginWait(activity.EventClientWrite)
-		if c.task.Terminated() {
-			c.sock.Wake(true)
-		}
-		_, err = c.sock.Write(c.out.Buf[n:])
-		c.task.EndWait()
-	}
+	err := c.write()
 	c.out.Clear()
 	if err != nil {
 		c.broken = errGone
@@ -98,7 +109,7 @@ func (c *Client) fail(err error) {
 	e := pgerror.From(err)
 	if c.be != nil || c.s.Status != 'I' || c.open {
 		if c.be == nil {
-			be, acquireErr := c.lease.AcquireAlways()
+			be, acquireErr := c.acquireAlways()
 			if acquireErr != nil {
 				c.lastError(pgerror.From(acquireErr))
 				return

@@ -56,6 +56,9 @@ func (c *Client) begin() error {
 	if k.statementTimeout > 0 {
 		c.startTimer(k.statementTimeout)
 	}
+	if c.hung.Load() {
+		c.reap()
+	}
 	return c.take()
 }
 
@@ -63,7 +66,7 @@ func (c *Client) begin() error {
 func (c *Client) finish() time.Duration {
 	c.stopRunning()
 	d := time.Since(c.began)
-	c.long = d > longRun
+	c.long, c.heavy = d > longRun, d > moment
 	return d
 }
 
@@ -121,8 +124,14 @@ func (c *Client) cancel(e *pgerror.Error) {
 // kill ends the client; it is called from other goroutines.
 func (c *Client) kill(e *pgerror.Error) { c.task.Terminate(e) }
 
-// wake is what the task calls when it is terminated, from any goroutine: reads return, and writes that a client holds up.
+// wake is what the task calls when it is terminated, from any goroutine: a client that rests is run, reads inside a statement
+// return, and writes that the client holds up.
 func (c *Client) wake() {
 	event, _ := c.task.Waiting()
-	c.sock.Wake(event == activity.EventClientWrite || c.writing.Load())
+	if event == activity.EventClientRead || event == activity.EventClientWrite || c.writing.Load() || c.seat.Load() == nil {
+		c.sock.Wake(event == activity.EventClientWrite || c.writing.Load())
+	}
+	if seat := c.seat.Load(); seat != nil {
+		seat.Wake()
+	}
 }

@@ -323,6 +323,7 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 		i.ClientAddr, i.ClientPort, i.Application, i.StateChange = addr, port, app, now
 	})
 	c.lease = p.NewLease(c.task)
+	c.task.SetSlots(c)
 	c.task.SetWake(c.wake)
 	if err := c.cfg.Registry.add(c); err != nil {
 		return err

@@ -1,7 +1,5 @@
 package wire
 
-import "time"
-
 // The limits of what a client may send, in bytes.
 const (
 	MaxStartup         = 10_000    // a startup packet
@@ -13,5 +11,4 @@ const (
 	keepRead           = 64 << 10  // a larger read buffer is dropped once its message is done
 	KeepWrite          = 64 << 10  // a larger output buffer is dropped once it is sent
 	FlushAt            = 64 << 10  // unsent output beyond this is written before more is produced
-	keepAlive          = 2 * time.Minute
 )

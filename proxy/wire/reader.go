@@ -19,7 +19,58 @@ type Reader struct {
 
 // NewReader makes a reader whose messages are limited to MaxUnauthenticated until Trust is called.
 func NewReader(src io.Reader) *Reader {
-	return &Reader{src: src, limit: MaxUnauthenticated}
+	r := &Reader{}
+	r.Init(src)
+	return r
+}
+
+// Init is NewReader in memory of the caller's.
+func (r *Reader) Init(src io.Reader) { *r = Reader{src: src, limit: MaxUnauthenticated} }
+
+// Borrow gives a reader that has no buffer one to use, and tells what remains to be lent.
+func (r *Reader) Borrow(buf []byte) []byte {
+	if r.buf != nil || buf == nil {
+		return buf
+	}
+	r.buf = buf
+	return nil
+}
+
+// Return takes the buffer away, if nothing is left in it; a large one is dropped.
+func (r *Reader) Return() []byte {
+	if r.r != r.w || r.buf == nil {
+		return nil
+	}
+	buf := r.buf
+	r.buf, r.r, r.w = nil, 0, 0
+	if cap(buf) > keepRead {
+		return nil
+	}
+	return buf
+}
+
+// TryReader reads without waiting; dry tells that nothing is left for now.
+type TryReader interface {
+	TryRead(p []byte) (n int, dry bool, err error)
+}
+
+// TryFill takes what has arrived, as far as the next message goes or more; dry tells that src has nothing left. io.EOF is an
+// end between messages.
+func (r *Reader) TryFill(src TryReader) (dry bool, err error) {
+	if r.r == r.w {
+		r.r, r.w = 0, 0
+	}
+	n := 5
+	if r.w-r.r >= 5 {
+		n = 1 + int(binary.BigEndian.Uint32(r.buf[r.r+1:])) // sound, or the message would be ready
+	}
+	r.room(n)
+	m, dry, err := src.TryRead(r.buf[r.w:])
+	r.w += m
+	if err != nil && r.w > r.r {
+		err = eofInside(err)
+	}
+	return dry, err
 }
 
 // Trust lifts the limit for clients that are not authenticated.

@@ -4,56 +4,79 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// Socket is a client's connection, plain or under TLS. Reads block by the runtime's poller. TryWrite never blocks, so that
-// a fast client's rows can be sent without giving the right to run up.
-type Socket struct {
+// Conn is a connection that can also be read and written without waiting.
+type Conn interface {
 	net.Conn
-	raw   syscall.RawConn // nil under TLS, or when the connection has no descriptor
-	try   func(fd uintptr) bool
-	tryP  []byte
-	tryN  int
-	tryE  error
-	isTLS bool
+	TryReader
+	TryWrite(p []byte) (int, error)
 }
 
-// NewSocket takes a connection over: no delay, keepalive.
-func NewSocket(conn net.Conn) *Socket {
-	s := &Socket{Conn: conn}
-	if t, ok := conn.(*net.TCPConn); ok {
-		// A connection whose options cannot be set is about to fail by itself.
-		_ = t.SetNoDelay(true)
-		_ = t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive})
-	}
-	if c, ok := conn.(syscall.Conn); ok {
-		if raw, err := c.SyscallConn(); err == nil {
-			s.raw = raw
-		}
-	}
-	s.try = func(fd uintptr) bool {
-		s.tryN, s.tryE = unix.Write(int(fd), s.tryP)
-		return true
-	}
-	return s
+// Socket is a client's connection, plain or under TLS. TryRead and TryWrite never wait: a client rests without a goroutine,
+// and a fast one is sent rows without giving the right to run up.
+type Socket struct {
+	net.Conn
+	plain Conn
+	below *belowTLS // nil without TLS
 }
+
+// NewSocket takes a connection over.
+func NewSocket(conn Conn) *Socket { return &Socket{Conn: conn, plain: conn} }
 
 // StartTLS goes on under TLS as the server; the handshake obeys the connection's deadline.
 func (s *Socket) StartTLS(config *tls.Config) error {
-	c := tls.Server(s.Conn, config)
+	below := &belowTLS{Conn: s.plain}
+	c := tls.Server(below, config)
 	if err := c.Handshake(); err != nil {
 		return err
 	}
-	s.Conn, s.raw, s.isTLS = c, nil, true
+	s.Conn, s.below = c, below
 	return nil
 }
 
+// belowTLS is the plain connection under TLS. While try is set its Read does not wait.
+type belowTLS struct {
+	Conn
+	try bool
+}
+
+// Read implements net.Conn.
+func (b *belowTLS) Read(p []byte) (int, error) {
+	if !b.try {
+		return b.Conn.Read(p)
+	}
+	n, _, err := b.TryRead(p)
+	if n == 0 && err == nil {
+		return 0, errDry{}
+	}
+	return n, err
+}
+
+// errDry is a temporary error, after which crypto/tls can be asked again.
+type errDry struct{}
+
+func (errDry) Error() string   { return "nothing to read for now" }
+func (errDry) Timeout() bool   { return true }
+func (errDry) Temporary() bool { return true }
+
+// TryRead implements TryReader. Under TLS only an attempt that finds nothing tells that nothing is left.
+func (s *Socket) TryRead(p []byte) (n int, dry bool, err error) {
+	if s.below == nil {
+		return s.plain.TryRead(p)
+	}
+	s.below.try = true
+	n, err = s.Conn.Read(p)
+	s.below.try = false
+	if errors.As(err, &errDry{}) {
+		return n, true, nil
+	}
+	return n, false, err
+}
+
 // TLS tells whether the connection is encrypted.
-func (s *Socket) TLS() bool { return s.isTLS }
+func (s *Socket) TLS() bool { return s.below != nil }
 
 // Local tells whether the client came through a Unix socket.
 func (s *Socket) Local() bool {
@@ -61,23 +84,12 @@ func (s *Socket) Local() bool {
 	return ok
 }
 
-// TryWrite writes what the kernel takes at once.
+// TryWrite writes what the kernel takes at once. Under TLS that is nothing.
 func (s *Socket) TryWrite(p []byte) (int, error) {
-	if s.raw == nil {
+	if s.below != nil {
 		return 0, nil
 	}
-	s.tryP = p
-	err := s.raw.Write(s.try)
-	s.tryP = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case errors.Is(s.tryE, unix.EAGAIN), errors.Is(s.tryE, unix.EINTR):
-		return 0, nil
-	case s.tryE != nil:
-		return 0, s.tryE
-	}
-	return s.tryN, nil
+	return s.plain.TryWrite(p)
 }
 
 // Wake makes reads that block return with a timeout, from any goroutine; writes too when asked.

@@ -1,0 +1,240 @@
+package park
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// keepAlive is how long a silent connection is left alone before its peer is probed.
+const keepAlive = 2 * time.Minute
+
+// Conn is a connection whose readiness the poller knows: a net.Conn that can also be read and written without waiting.
+// Reads and writes that wait are those of its client's goroutine; Close and the deadlines may be set from any.
+type Conn struct {
+	fd            int
+	seat          *Seat
+	local, remote net.Addr
+	readBy        atomic.Int64 // deadlines in nanoseconds since 1970, zero is none
+	writeBy       atomic.Int64
+	closed        atomic.Bool
+}
+
+// Listener accepts connections for a poller.
+type Listener struct {
+	net.Listener
+	p    *Poller
+	file *os.File // the listener's descriptor once more
+	raw  syscall.RawConn
+
+	closed atomic.Bool
+}
+
+// Listen takes a listener of package net over.
+func (p *Poller) Listen(l net.Listener) (*Listener, error) {
+	f, ok := l.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, errors.New("the listener has no descriptor")
+	}
+	file, err := f.File()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return &Listener{Listener: l, p: p, file: file, raw: raw}, nil
+}
+
+// Close ends Accept with net.ErrClosed.
+func (l *Listener) Close() error {
+	l.closed.Store(true)
+	return errors.Join(l.file.Close(), l.Listener.Close())
+}
+
+// Accept takes the next connection.
+func (l *Listener) Accept() (*Conn, error) {
+	var fd int
+	var from unix.Sockaddr
+	var acceptErr error
+	err := l.raw.Read(func(lfd uintptr) bool {
+		for acceptErr = unix.EINTR; acceptErr == unix.EINTR || acceptErr == unix.ECONNABORTED; {
+			fd, from, acceptErr = unix.Accept4(int(lfd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		}
+		return acceptErr != unix.EAGAIN
+	})
+	switch {
+	case l.closed.Load():
+		return nil, net.ErrClosed
+	case err != nil:
+		return nil, err
+	case acceptErr != nil:
+		return nil, os.NewSyscallError("accept4", acceptErr)
+	}
+	c := &Conn{fd: fd, local: l.Addr(), remote: address(from)}
+	if _, ok := c.local.(*net.TCPAddr); ok {
+		// A connection whose options cannot be set is about to fail by itself.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive/time.Second))
+	}
+	if c.seat, err = l.p.join(fd); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return c, nil
+}
+
+func address(sa unix.Sockaddr) net.Addr {
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: append(net.IP(nil), a.Addr[:]...), Port: a.Port}
+	case *unix.SockaddrInet6:
+		return &net.TCPAddr{IP: append(net.IP(nil), a.Addr[:]...), Port: a.Port}
+	case *unix.SockaddrUnix:
+		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+	}
+	return &net.UnixAddr{Net: "unix"}
+}
+
+// Seat gives the connection's place at the poller.
+func (c *Conn) Seat() *Seat { return c.seat }
+
+// TryRead reads without waiting; dry tells that nothing is left for now. io.EOF is the end.
+func (c *Conn) TryRead(p []byte) (n int, dry bool, err error) {
+	for {
+		switch n, err = unix.Read(c.fd, p); {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0, true, nil
+		case err != nil:
+			return 0, false, c.fail("read", err)
+		case n == 0 && len(p) > 0:
+			return 0, false, io.EOF
+		}
+		return n, n < len(p), nil
+	}
+}
+
+// TryWrite writes what the kernel takes at once.
+func (c *Conn) TryWrite(p []byte) (int, error) {
+	for {
+		switch n, err := unix.Write(c.fd, p); {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0, nil
+		case err != nil:
+			return 0, c.fail("write", err)
+		default:
+			return n, nil
+		}
+	}
+}
+
+func (c *Conn) fail(op string, err error) error {
+	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.remote, Err: os.NewSyscallError(op, err)}
+}
+
+// Read implements net.Conn.
+func (c *Conn) Read(p []byte) (int, error) {
+	for {
+		if err := c.late(&c.readBy); err != nil {
+			return 0, err
+		}
+		n, _, err := c.TryRead(p)
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+		c.wait(&c.readBy)
+	}
+}
+
+// Write implements net.Conn.
+func (c *Conn) Write(p []byte) (done int, err error) {
+	for {
+		if err := c.late(&c.writeBy); err != nil {
+			return done, err
+		}
+		n, err := c.TryWrite(p[done:])
+		if done += n; err != nil || done == len(p) {
+			return done, err
+		}
+		if n == 0 {
+			c.wait(&c.writeBy)
+		}
+	}
+}
+
+func (c *Conn) late(deadline *atomic.Int64) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	if d := deadline.Load(); d != 0 && time.Now().UnixNano() >= d {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// wait returns when the kernel has news of the connection, or a deadline has passed or changed.
+func (c *Conn) wait(deadline *atomic.Int64) {
+	d := deadline.Load()
+	if d == 0 {
+		<-c.seat.news
+		return
+	}
+	t := time.NewTimer(time.Until(time.Unix(0, d)))
+	defer t.Stop()
+	select {
+	case <-c.seat.news:
+	case <-t.C:
+	}
+}
+
+// Close implements net.Conn. The client's goroutine calls it last.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	c.seat.leave()
+	return unix.Close(c.fd)
+}
+
+// LocalAddr implements net.Conn.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr implements net.Conn.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(&c.readBy, t) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.writeBy, t) }
+
+func (c *Conn) setDeadline(d *atomic.Int64, t time.Time) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	at := int64(0)
+	if !t.IsZero() {
+		at = t.UnixNano()
+	}
+	d.Store(at)
+	c.seat.tell()
+	return nil
+}

@@ -1,0 +1,235 @@
+package park
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// echo sends back what it reads, a line for a line; what else it does is act's.
+type echo struct {
+	conn  *Conn
+	act   func(e *echo, r *Runner, line string)
+	line  []byte
+	in    atomic.Int32 // runners with it
+	gone  atomic.Bool
+	ended func()
+	t     *testing.T
+}
+
+func (e *echo) Run(r *Runner) Verdict {
+	if e.in.Add(1) != 1 {
+		e.t.Error("two runners with one client")
+	}
+	defer e.in.Add(-1)
+	var buf [256]byte
+	for {
+		n, dry, err := e.conn.TryRead(buf[:])
+		if err != nil {
+			_ = e.conn.Close()
+			e.ended()
+			return End
+		}
+		for _, c := range buf[:n] {
+			if e.line = append(e.line, c); c == '\n' {
+				e.act(e, r, string(e.line))
+				_, _ = e.conn.Write(e.line)
+				e.line = e.line[:0]
+			}
+		}
+		if dry {
+			return Rest
+		}
+	}
+}
+
+func (e *echo) Hangup() { e.gone.Store(true) }
+
+// serve starts a server of echo clients; the result is its address.
+func serve(t *testing.T, limit int, act func(e *echo, r *Runner, line string)) (addr string, p *Poller) {
+	p, err := New(limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pl, err := p.Listen(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clients sync.WaitGroup
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			c, err := pl.Accept()
+			if err != nil {
+				return
+			}
+			clients.Add(1)
+			c.Seat().Start(&echo{conn: c, act: act, ended: clients.Done, t: t}, fmt.Sprint(i%3))
+		}
+	}()
+	t.Cleanup(func() {
+		_ = pl.Close()
+		<-done
+		clients.Wait()
+		if st := p.Stat(); st.Seats != 0 || st.Ready != 0 {
+			t.Errorf("%+v", st)
+		}
+		p.Close()
+	})
+	return l.Addr().String(), p
+}
+
+func dial(t *testing.T, addr string) net.Conn {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func exchange(t *testing.T, c net.Conn, line string) {
+	if _, err := io.WriteString(c, line); err != nil {
+		t.Error(err)
+		return
+	}
+	buf := make([]byte, len(line))
+	if _, err := io.ReadFull(c, buf); err != nil || string(buf) != line {
+		t.Errorf("%q %v", buf, err)
+	}
+}
+
+// TestManyClientsFewRunners: every line is answered, by one runner at a time, though some clients wait.
+func TestManyClientsFewRunners(t *testing.T) {
+	gate := make(chan struct{})
+	addr, p := serve(t, 2, func(_ *echo, r *Runner, line string) {
+		switch line[0] {
+		case 'w': // waits until some 'g' comes by
+			r.Blocking()
+			<-gate
+			r.Unblocked()
+		case 'g':
+			r.Blocking()
+			gate <- struct{}{}
+			r.Unblocked()
+		}
+	})
+	var wg sync.WaitGroup
+	for i := range 40 {
+		c := dial(t, addr)
+		wg.Go(func() {
+			defer c.Close()
+			for k := range 200 {
+				kind := "wgnnn"[(i+k)%2]
+				if k%4 > 0 {
+					kind = 'n'
+				}
+				exchange(t, c, fmt.Sprintf("%c %d %d\n", kind, i, k))
+			}
+		})
+	}
+	wg.Wait()
+	if st := p.Stat(); st.Runners > 60 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestLongClientIsReplaced: with one runner at a time, a client that does not let go does not keep another from being served.
+func TestLongClientIsReplaced(t *testing.T) {
+	var stop atomic.Bool
+	addr, _ := serve(t, 1, func(_ *echo, _ *Runner, line string) {
+		for line == "spin\n" && !stop.Load() {
+			runtime.Gosched()
+		}
+	})
+	a, b := dial(t, addr), dial(t, addr)
+	defer a.Close()
+	defer b.Close()
+	if _, err := io.WriteString(a, "spin\n"); err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, b, "hello\n")
+	stop.Store(true)
+	exchange(t, b, "again\n")
+}
+
+// TestHangup: the end of the peer is known while its client runs.
+func TestHangup(t *testing.T) {
+	seen := make(chan struct{})
+	addr, _ := serve(t, 1, func(e *echo, _ *Runner, _ string) {
+		for !e.gone.Load() {
+			runtime.Gosched()
+		}
+		close(seen)
+	})
+	c := dial(t, addr)
+	if _, err := io.WriteString(c, "x\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	<-seen
+}
+
+// TestDeadline: a read that waits ends when its deadline passes, and when one in the past is set.
+func TestDeadline(t *testing.T) {
+	errs := make(chan error, 2)
+	addr, _ := serve(t, 1, func(e *echo, r *Runner, _ string) {
+		r.Blocking()
+		defer r.Unblocked()
+		_ = e.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		_, err := e.conn.Read(make([]byte, 1))
+		errs <- err
+		_ = e.conn.SetReadDeadline(time.Time{})
+		go func() { _ = e.conn.SetReadDeadline(time.Unix(1, 0)) }()
+		_, err = e.conn.Read(make([]byte, 1))
+		errs <- err
+	})
+	c := dial(t, addr)
+	defer c.Close()
+	exchange(t, c, "x\n")
+	for range 2 {
+		if err, ok := (<-errs).(net.Error); !ok || !err.Timeout() {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTurns: groups take turns, those that hold something go first, and every eighth turn does not.
+func TestTurns(t *testing.T) {
+	var q queue
+	names := map[*Seat]string{}
+	add := func(g *Group, n int, urgent bool) {
+		for i := range n {
+			s := &Seat{group: g, urgent: urgent}
+			names[s] = fmt.Sprintf("%s%d%v", g.name, i, urgent)
+			q.push(s)
+		}
+	}
+	a, b, c := &Group{name: "a"}, &Group{name: "b"}, &Group{name: "c"}
+	add(a, 20, false)
+	add(b, 2, false)
+	add(c, 9, true)
+	var got []string
+	for s := q.pop(); s != nil; s = q.pop() {
+		got = append(got, names[s])
+	}
+	want := []string{"c0true", "c1true", "c2true", "c3true", "c4true", "c5true", "c6true", "a0false", "c7true", "c8true", "b0false", "a1false",
+		"b1false", "a2false", "a3false"}
+	if !slices.Equal(got[:len(want)], want) || len(got) != 31 {
+		t.Errorf("%d %v", len(got), got)
+	}
+}

@@ -1,0 +1,130 @@
+package session
+
+import (
+	"time"
+
+	"manifold/engine/pgerror"
+	"manifold/engine/session"
+	"manifold/pool"
+	"manifold/proxy/park"
+	"manifold/proxy/wire"
+)
+
+// work is the memory that a client needs only while it is run: clients on one runner use it in turn.
+type work struct {
+	runner *park.Runner // nil while the client logs in
+	out    wire.Writer
+	query  wire.Query
+	parse  wire.Parse
+	bind   wire.Bind
+	target wire.Target
+	exec   wire.Execute
+	sink   sink
+	report func(name, value string)
+	spare  []byte // a buffer for reading
+}
+
+// attach gives the client its memory.
+func (c *Client) attach(w *work) {
+	c.work = w
+	w.sink.c = c
+	if w.report == nil {
+		w.report = w.out.ParameterStatus
+	}
+	w.spare = c.in.Borrow(w.spare)
+}
+
+// detach takes it away again; what the client has not read as a whole stays with it.
+func (c *Client) detach() {
+	w := c.work
+	w.spare = c.in.Return()
+	w.sink.c, w.runner = nil, nil
+	w.out.Clear()
+	c.work = nil
+}
+
+// Yield implements activity.Slots: the client is about to wait, so its slot and its runner's turn go to others.
+func (c *Client) Yield() {
+	c.lease.Yield()
+	if c.runner != nil {
+		c.runner.Blocking()
+	}
+}
+
+// Resume implements activity.Slots.
+func (c *Client) Resume() {
+	c.lease.Resume()
+	if c.runner != nil {
+		c.runner.Unblocked()
+	}
+}
+
+// Hangup implements park.Client: nobody is there any more to take an answer.
+func (c *Client) Hangup() {
+	c.hung.Store(true)
+	c.reap()
+}
+
+// reap ends the statement of a client that is gone, unless it ends soon by itself: what was sent before the end of a
+// connection still counts.
+func (c *Client) reap() {
+	time.AfterFunc(grace, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.running {
+			e := pgerror.New(pgerror.ConnectionFailure, "connection to client lost")
+			e.Severity = pgerror.SeverityFatal
+			c.task.Terminate(e)
+		}
+	})
+}
+
+// idleTimer ends a client that is silent for too long. Only the client's runner touches it; the timer wakes the client.
+type idleTimer struct {
+	timer  *time.Timer
+	at     time.Time
+	reason *pgerror.Error // nil while the client is not silent, or may be for ever
+}
+
+// startIdle begins the silence of a client in the state that it is in, unless it goes on.
+func (c *Client) startIdle() {
+	k, t := c.currentKnobs(), &c.idle
+	var limit time.Duration
+	switch {
+	case t.reason != nil:
+		return
+	case c.s.Status != session.Idle && k.idleInTransaction > 0:
+		limit, t.reason = k.idleInTransaction, pgerror.New(pgerror.IdleInTransactionSessionTimeout,
+			"terminating connection due to idle-in-transaction timeout")
+	case c.s.Status == session.Idle && k.idle > 0:
+		limit, t.reason = k.idle, pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to idle-session timeout")
+	default:
+		return
+	}
+	t.at = time.Now().Add(limit)
+	if t.timer == nil {
+		t.timer = time.AfterFunc(limit, c.seat.Load().Wake)
+		return
+	}
+	t.timer.Reset(limit)
+}
+
+// end ends the silence: the client has spoken.
+func (t *idleTimer) end() {
+	if t.reason != nil {
+		t.reason = nil
+		t.timer.Stop()
+	}
+}
+
+// over tells whether the silence has lasted too long.
+func (t *idleTimer) over() bool { return t.reason != nil && !time.Now().Before(t.at) }
+
+// acquireAlways is the lease's, with the runner's turn given up.
+func (c *Client) acquireAlways() (pool.Backend, error) {
+	if c.runner != nil {
+		c.runner.Blocking()
+		defer c.runner.Unblocked()
+	}
+	return c.lease.AcquireAlways()
+}
