@@ -47,7 +47,7 @@ func (e *echo) Run(r *Runner) Verdict {
 				e.line = e.line[:0]
 			}
 		}
-		if dry {
+		if dry && !e.conn.Seat().Hung() {
 			return Rest
 		}
 	}

@@ -160,13 +160,16 @@ func (p *Poller) take(events []unix.EpollEvent) {
 		if s == nil || s.gen != uint32(e.Pad) {
 			continue
 		}
+		if e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			s.hung.Store(true)
+			if s.client != nil {
+				gone = append(gone, s)
+			}
+		}
 		if s.signal() {
 			p.queue.push(s)
 		} else {
 			s.tell()
-		}
-		if s.client != nil && e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-			gone = append(gone, s)
 		}
 	}
 	p.mu.Unlock()

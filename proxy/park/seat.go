@@ -41,6 +41,7 @@ type Seat struct {
 	gen    uint32
 	group  *Group // nil until Start
 	state  atomic.Uint32
+	hung   atomic.Bool   // the peer has closed its side
 	news   chan struct{} // has room for one: for a client that waits while it runs
 	next   *Seat         // guarded by p.mu: in its group's list
 	urgent bool          // set by the client before it rests
@@ -53,6 +54,10 @@ type Group struct {
 	seats int // guarded by mu of the poller
 	lists [levels]list
 }
+
+// Hung tells whether the peer has closed its side. The end is then there to be read behind what was sent, and no event will
+// tell of it again, so the client must not rest before it has read that.
+func (s *Seat) Hung() bool { return s.hung.Load() }
 
 // join makes the seat of a connection. It counts as running until its client has first rested.
 func (p *Poller) join(fd int) (*Seat, error) {

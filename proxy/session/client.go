@@ -62,7 +62,6 @@ type Client struct {
 	running  bool      // guarded by mu: a message runs that may be cancelled
 	deadline time.Time // guarded by mu: of the statement that runs; zero is none
 	writing  atomic.Bool
-	hung     atomic.Bool // the peer has closed its side
 }
 
 // Serve brings a client in and leaves it to the poller, which runs it until its end; then cfg.Left is called.
@@ -130,7 +129,7 @@ func (c *Client) loop() bool {
 		if c.rest() != nil {
 			return false
 		}
-		if dry {
+		if dry && !c.seat.Load().Hung() {
 			if c.idle.over() {
 				c.lastError(c.idle.reason)
 				return false

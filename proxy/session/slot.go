@@ -56,7 +56,7 @@ func (c *Client) begin() error {
 	if k.statementTimeout > 0 {
 		c.startTimer(k.statementTimeout)
 	}
-	if c.hung.Load() {
+	if c.seat.Load().Hung() {
 		c.reap()
 	}
 	return c.take()

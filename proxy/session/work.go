@@ -60,10 +60,7 @@ func (c *Client) Resume() {
 }
 
 // Hangup implements park.Client: nobody is there any more to take an answer.
-func (c *Client) Hangup() {
-	c.hung.Store(true)
-	c.reap()
-}
+func (c *Client) Hangup() { c.reap() }
 
 // reap ends the statement of a client that is gone, unless it ends soon by itself: what was sent before the end of a
 // connection still counts.
