@@ -134,6 +134,7 @@ func (l *eventLog) load(c int) error {
 		return err
 	}
 	l.chunks[c], l.first = append([]byte(nil), b[:(l.n-int64(c)*chunkEvents)*eventSize]...), c
+	l.readAs = -1 // it will change, and lie elsewhere when it is spilled again
 	return nil
 }
 

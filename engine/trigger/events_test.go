@@ -75,6 +75,24 @@ func TestEventLogIsAList(t *testing.T) {
 	})
 }
 
+// TestEventLogRereadsAChunkThatCameBack: a chunk that was read back from the file, changed and spilled again is not what it was.
+func TestEventLogRereadsAChunkThatCameBack(t *testing.T) {
+	l := &eventLog{files: &memFiles{}}
+	add := func(from, n int) {
+		for i := range n {
+			if err := l.add(number(from + i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(0, chunkEvents*(maxChunks+1))
+	l.truncate(10)
+	add(1000000, chunkEvents*(maxChunks+1))
+	if got, err := l.at(10); err != nil || got != number(1000000) {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
 // TestEventLogBoundsItsMemory checks that the older events lie in the file, and that there is an error without one.
 func TestEventLogBoundsItsMemory(t *testing.T) {
 	l := &eventLog{files: &memFiles{}}
