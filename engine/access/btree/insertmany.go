@@ -135,7 +135,7 @@ func (n node) redoRun(data []byte) bool {
 	for len(data) >= 4 {
 		slot, size := int(le.Uint16(data)), int(le.Uint16(data[2:]))
 		data = data[4:]
-		if size < n.headSize() || size > len(data) || !n.insertAt(slot, data[:size]) {
+		if size > len(data) || !n.isItem(data[:size]) || !n.insertAt(slot, data[:size]) {
 			return false
 		}
 		data = data[size:]

@@ -178,6 +178,12 @@ func itemKey(it []byte, level int) []byte {
 	return it[h : h+k]
 }
 
+// isItem tells whether bytes from a log record can be an item of the node.
+func (n node) isItem(it []byte) bool {
+	h := n.headSize()
+	return len(it) >= h && len(it) <= capacity && h+int(binary.LittleEndian.Uint16(it[tidSize:])) <= len(it)
+}
+
 // headOf packs the first four bytes of a key, padded.
 func headOf(k []byte, pad byte) uint32 {
 	if len(k) >= 4 {

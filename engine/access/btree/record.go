@@ -38,7 +38,7 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 		}
 		slot := int(le.Uint16(r.Data))
 		err := redoBlock(c, r, 0, func(n node) bool {
-			return len(b.Data) >= n.headSize() && n.insertAt(slot, b.Data)
+			return n.isItem(b.Data) && n.insertAt(slot, b.Data)
 		})
 		if err != nil || r.Block(1) == nil {
 			return err

@@ -104,7 +104,7 @@ func (n node) redoLeft(data []byte, right base.BlockNumber) bool {
 		return false
 	}
 	key, it := data[:size], data[size:]
-	if i < at && len(it) < n.headSize() {
+	if i < at && !n.isItem(it) {
 		return false
 	}
 	l := node{make(page.Page, page.Size)}
