@@ -19,6 +19,7 @@ import (
 	"manifold/engine/builtins"
 	"manifold/engine/catalog"
 	"manifold/engine/exec"
+	"manifold/engine/notify"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
 	"manifold/engine/recovery"
@@ -42,6 +43,7 @@ type Config struct {
 	NoSync        bool              // fsync = off
 	Backends      int               // idle instances kept per plan
 	PlanCache     int64             // bytes; zero is 64 MiB
+	NotifyQueue   int64             // bytes; zero is notify.DefaultLimit
 	Settings      map[string]string // values of parameters that sessions start with
 	Log           func(err *pgerror.Error, context string)
 }
@@ -65,6 +67,8 @@ type Engine struct {
 	caches   map[base.OID]*catalog.Cache
 	plans    map[base.OID]*plancache.Cache
 	sessions map[uint32]*session.Session
+
+	stopNotify func() // ends the delivery of notifications
 
 	checkpointMu sync.Mutex // one checkpoint at a time
 	requests     chan chan error
@@ -139,12 +143,31 @@ func open(cfg Config) (*Engine, error) {
 	e.svc = &backend.Services{
 		Cluster: c, Opened: e.opened, Sequences: sequence.New(c.Txns), Caches: e.Cache, Plans: e.plan, Server: (*commandHost)(e),
 		Activity: (*activityHost)(e), Log: cfg.Log, Temp: tempFiles{e.temp}, Keep: cfg.Backends,
+		Notify: notify.New(c.Log, cfg.NotifyQueue),
 	}
 	e.svc.Builder = &exec.Builder{Store: c.Heaps, Lookup: lookup, Name: e.functionName, Fixed: e.fixed, Stats: e.stats,
 		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
 		Table: func(d *relation.Desc) *heap.Table { return e.opened.Table(d) }}
+	e.startNotify()
 	return e, nil
 }
+
+// startNotify delivers notifications until Shutdown or Abandon.
+func (e *Engine) startNotify() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.svc.Notify.Run(ctx)
+	}()
+	e.stopNotify = func() {
+		cancel()
+		<-done
+	}
+}
+
+// DeliverNotifications hands to the listeners what is durable, for a session whose own are among that.
+func (e *Engine) DeliverNotifications() { e.svc.Notify.Deliver() }
 
 // tempFiles hands temporary files to the executor.
 type tempFiles struct{ f *tempfile.Files }
@@ -254,6 +277,7 @@ func (e *Engine) NewSession(task *activity.Task) *session.Session {
 
 // Shutdown makes the shutdown checkpoint and closes the cluster; no session may be left.
 func (e *Engine) Shutdown() error {
+	e.stopNotify()
 	err := e.cluster.Shutdown()
 	e.unlock()
 	return err
@@ -261,6 +285,7 @@ func (e *Engine) Shutdown() error {
 
 // Abandon closes the files without a checkpoint, as an immediate shutdown does; the next start recovers.
 func (e *Engine) Abandon() error {
+	e.stopNotify()
 	err := e.cluster.Close()
 	e.unlock()
 	return err

@@ -9,6 +9,7 @@ import (
 	"manifold/engine/command"
 	"manifold/engine/exec"
 	"manifold/engine/mvcc"
+	"manifold/engine/notify"
 	"manifold/engine/pgerror"
 	"manifold/engine/recovery"
 	"manifold/engine/sequence"
@@ -36,6 +37,7 @@ type Services struct {
 	Temp       exec.TempFiles
 	Keep       int // idle instances kept per plan
 	Gate       ParseGate
+	Notify     *notify.Queue
 }
 
 // Backend runs statements for whichever session borrows it.
@@ -146,7 +148,7 @@ func (b *Backend) functions(c *builtins.Context) {
 	c.TransactionTime, c.StatementTime, c.Clock = b.s.Tx.Start, b.s.StatementTime, time.Now
 	b.scope = sysfuncs.Scope{Session: b.s, View: &b.view, Names: &b.names, Host: b.svc.Activity, Opened: b.svc.Opened,
 		Sequences: b.svc.Sequences, Task: b.s.Task, Tx: b.s.Proc.Tx(), Wait: b.s.Hot().Wait, Locks: b.svc.Cluster.Locks,
-		TransactionTime: b.s.Tx.Start, FindPath: b.findPath, Stats: b.svc.Builder.Stats}
+		TransactionTime: b.s.Tx.Start, FindPath: b.findPath, Stats: b.svc.Builder.Stats, Notify: b.svc.Notify}
 	c.Session = &b.scope
 }
 

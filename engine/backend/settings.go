@@ -299,6 +299,7 @@ func (b *Backend) discard(n *pg_query.DiscardStmt) (string, error) {
 	clear(s.Statements)
 	clear(s.Sequences)
 	s.LastSeq = 0
+	s.Pending.UnlistenAll()
 	s.Proc.Owner().ReleaseSession(sessionLocks)
 	return "DISCARD ALL", b.discardTemp()
 }

@@ -46,6 +46,7 @@ func (b *Backend) prepareTransaction(gid string) (string, error) {
 		b.abort()
 		return "", err
 	}
+	b.announced(false) // savepoints
 	s.Settings.End(true)
 	b.ended()
 	return "PREPARE TRANSACTION", nil
@@ -55,6 +56,9 @@ func (b *Backend) prepareTransaction(gid string) (string, error) {
 func (b *Backend) mayPrepare() error {
 	refuse := func(what string) error {
 		return pgerror.Newf(pgerror.FeatureNotSupported, "cannot PREPARE a transaction that has %s", what)
+	}
+	if !b.s.Pending.Empty() {
+		return refuse("executed LISTEN, UNLISTEN, or NOTIFY")
 	}
 	for _, p := range b.s.Portals {
 		if p.Hold && !p.Held {

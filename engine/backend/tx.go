@@ -94,7 +94,12 @@ func (b *Backend) commit() error {
 	if err := b.onCommit(); err != nil {
 		return err
 	}
+	if err := b.announce(); err != nil {
+		b.abort()
+		return err
+	}
 	_, err := s.Proc.Tx().Commit(s.Task, s.Hot().Level)
+	b.announced(err == nil)
 	s.Settings.End(err == nil)
 	b.ended()
 	return err
@@ -104,6 +109,7 @@ func (b *Backend) commit() error {
 func (b *Backend) abort() {
 	b.closePortals(false)
 	b.s.Proc.Tx().Abort(b.s.Task)
+	b.announced(false)
 	b.s.Settings.End(false)
 	b.ended()
 }
@@ -166,12 +172,14 @@ func (b *Backend) rollbackSub(depth int) {
 	for tx.Depth() >= depth {
 		tx.AbortSub()
 		s.After.Rollback()
+		s.Pending.Rollback()
 	}
 	s.Settings.EndSub(depth, false)
 	s.Tx.Savepoints = s.Tx.Savepoints[:depth]
 	s.Tx.ReadOnly = !s.Tx.ReadWrite[depth-1]
 	tx.BeginSub(s.Tx.Savepoints[depth-1])
 	s.After.Begin()
+	s.Pending.Begin()
 	if s.Catalog.Cache != nil {
 		s.Catalog.Cache = newOverlay(s)
 		b.view.UseCache(s.Catalog.Cache)
@@ -286,6 +294,7 @@ func (b *Backend) savepoint(name string) error {
 	}
 	b.s.Proc.Tx().BeginSub(name)
 	b.s.After.Begin()
+	b.s.Pending.Begin()
 	t := &b.s.Tx
 	t.ReadWrite = append(t.ReadWrite[:len(t.Savepoints)], !t.ReadOnly)
 	t.Savepoints = append(t.Savepoints, name)
@@ -319,6 +328,7 @@ func (b *Backend) release(name string) error {
 		b.s.Settings.EndSub(tx.Depth(), true)
 		tx.ReleaseSub()
 		b.s.After.Release()
+		b.s.Pending.Release()
 	}
 	for _, p := range b.s.Portals {
 		p.Depth = min(p.Depth, depth-1)
@@ -360,6 +370,9 @@ func (b *Backend) Release(s *session.Session) {
 	}
 	if err := b.dropTemp(); err != nil {
 		b.svc.Log(pgerror.From(err), fmt.Sprintf("temporary tables of session %d", s.ID))
+	}
+	if s.Listener != nil {
+		s.Listener.Close()
 	}
 	clear(s.Statements)
 }

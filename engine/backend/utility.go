@@ -12,7 +12,6 @@ import (
 	"manifold/engine/exec"
 	"manifold/engine/exec/eval"
 	"manifold/engine/mvcc"
-	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
@@ -70,8 +69,14 @@ func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, 
 		return "EXPLAIN", b.explain(text, v.ExplainStmt, out, describe, formats)
 	case *pg_query.Node_CopyStmt:
 		return b.copy(text, v.CopyStmt, out)
-	case *pg_query.Node_ListenStmt, *pg_query.Node_UnlistenStmt, *pg_query.Node_NotifyStmt:
-		return "", pgerror.Unsupported("LISTEN and NOTIFY")
+	case *pg_query.Node_ListenStmt:
+		b.s.Pending.Listen(v.ListenStmt.Conditionname)
+		return "LISTEN", nil
+	case *pg_query.Node_UnlistenStmt:
+		b.unlisten(v.UnlistenStmt)
+		return "UNLISTEN", nil
+	case *pg_query.Node_NotifyStmt:
+		return "NOTIFY", b.s.Pending.Notify(v.NotifyStmt.Conditionname, v.NotifyStmt.Payload)
 	}
 	if b.s.Tx.ReadOnly && !readsOnly(n) {
 		return "", errReadOnly(command.Tag(n))

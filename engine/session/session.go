@@ -9,6 +9,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/mvcc"
+	"manifold/engine/notify"
 	"manifold/engine/pgerror"
 	"manifold/engine/trigger"
 	"manifold/engine/txn"
@@ -52,6 +53,11 @@ type Session struct {
 	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
 	After      *trigger.Queue // what the transaction's changes leave to be done
+
+	Pending  notify.Pending   // what the transaction does with LISTEN and NOTIFY
+	Listener *notify.Listener // nil until the first of either
+	Wake     func()           // makes the client look for notifications while it rests; nil: there is none
+	Heard    base.LSN         // of the last commit that notified its own session, until its client has been told
 
 	UserName string // of current_user
 	Told     bool   // rows or an error are among the answers not yet sent

@@ -8,6 +8,7 @@ import (
 	"manifold/engine/builtins"
 	"manifold/engine/catalog"
 	"manifold/engine/lock"
+	"manifold/engine/notify"
 	"manifold/engine/pgerror"
 	"manifold/engine/sequence"
 	"manifold/engine/session"
@@ -43,6 +44,7 @@ type Scope struct {
 	Wait      txn.Wait
 	Locks     *lock.Manager
 	Stats     *stats.Registry // nil: nothing is counted, and the functions about tables give null
+	Notify    *notify.Queue
 	// TransactionTime is what now() gives.
 	TransactionTime time.Time
 }

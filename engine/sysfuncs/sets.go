@@ -18,7 +18,7 @@ func registerSets(r registry) {
 	r.addSet(progressRows, "pg_stat_get_progress_info")
 	nothing := func(*Scope, *builtins.Context, []types.Datum) ([]types.Datum, error) { return nil, nil }
 	r.addSet(nothing, "pg_partition_ancestors", "pg_partition_tree", "pg_available_extensions",
-		"pg_available_extension_versions", "pg_listening_channels", "pg_stat_get_wal_senders",
+		"pg_available_extension_versions", "pg_stat_get_wal_senders",
 		"pg_get_replication_slots", "pg_show_replication_origin_status", "pg_get_publication_tables", "pg_stat_get_subscription")
 }
 

@@ -45,12 +45,18 @@ type Tx struct {
 	exported []string
 	serial   *predicate.Xact // while SERIALIZABLE and tracked, else nil
 
+	witness Witness // of the commit, or nil
+
 	level  Level    // of the commit under way
 	commit base.LSN // set in the commit section
 }
 
 // Cleaner is told when a transaction has ended, to forget what it kept for it. Sub-ends are not told: ask Status.
 type Cleaner interface{ TransactionEnded(tx *Tx) }
+
+// Witness is told of a commit's position inside the commit section: witnesses are called one after the other, in the order of
+// the log. It must be short and take no lock that is held while waiting.
+type Witness interface{ Committed(lsn base.LSN) }
 
 // sub is an open savepoint.
 type sub struct {
@@ -232,6 +238,9 @@ func (t *Tx) AddCleaner(c Cleaner) {
 	t.cleanup = append(t.cleanup, c)
 }
 
+// SetWitness has w told of the transaction's commit, which has an id. It is forgotten at the end.
+func (t *Tx) SetWitness(w Witness) { t.witness = w }
+
 // Commit ends the transaction. The LSN is that of its record, zero when it had nothing to log; whether the client's
 // answer must wait for it has been noted on the task (see Manager.AwaitAnswer). Once the record is in the log nothing can
 // undo the commit; an error means that the transaction was rolled back instead, or that the log has failed.
@@ -323,6 +332,9 @@ func (t *Tx) committedAt(lsn base.LSN) {
 	}
 	m.c.Store(uint64(lsn))
 	t.commit = lsn
+	if t.witness != nil {
+		t.witness.Committed(lsn)
+	}
 }
 
 // Abort rolls the transaction back. It cannot fail; files it cannot remove are left for the next start.
@@ -384,6 +396,7 @@ func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 		p.regs = p.regs[:0]
 	}
 	p.oldest.Store(0)
+	t.witness = nil
 	t.ident.Top = 0
 	t.ident.Subs = t.ident.Subs[:0]
 	t.levels = t.levels[:0]

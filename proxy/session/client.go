@@ -126,6 +126,9 @@ func (c *Client) loop() bool {
 			}
 			continue
 		}
+		if !c.open && !c.skip {
+			c.notifications()
+		}
 		if c.rest() != nil {
 			return false
 		}

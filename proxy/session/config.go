@@ -42,6 +42,8 @@ type Sessions interface {
 	Register(s *session.Session)
 	// End undoes NewSession and Register; a backend has released the session before.
 	End(s *session.Session)
+	// DeliverNotifications hands what is durable to the sessions that listen.
+	DeliverNotifications()
 	// AwaitAnswer waits until the log that the session's answer depends on is durable.
 	AwaitAnswer(s *session.Session) error
 }

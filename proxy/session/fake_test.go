@@ -77,6 +77,7 @@ func (e *fakeEngine) StartSession(s *session.Session, a Account, params map[stri
 }
 func (e *fakeEngine) Register(*session.Session) {}
 func (e *fakeEngine) End(*session.Session)      {}
+func (e *fakeEngine) DeliverNotifications()     {}
 func (e *fakeEngine) AwaitAnswer(*session.Session) error {
 	e.waits.Add(1)
 	return nil

@@ -2,7 +2,9 @@ package session
 
 import (
 	"manifold/engine/activity"
+	"manifold/engine/notify"
 	"manifold/engine/pgerror"
+	"manifold/engine/session"
 	"manifold/proxy/wire"
 )
 
@@ -104,6 +106,31 @@ func (c *Client) notice(n *pgerror.Error) {
 	}
 }
 
+// notesAtOnce is how many notifications are taken off the queue at a time.
+const notesAtOnce = 64
+
+// notifications sends what has come for a client that is outside of any transaction. What the session has just sent itself
+// stands before the end of its answer.
+func (c *Client) notifications() {
+	s := c.s
+	if s.Listener == nil || s.Status != session.Idle || c.broken != nil {
+		return
+	}
+	if s.Heard != 0 {
+		s.Heard = 0
+		if c.await() != nil {
+			return
+		}
+		c.cfg.Engine.DeliverNotifications()
+	}
+	for s.Listener.Waiting() && c.broken == nil {
+		s.Listener.Take(notesAtOnce, func(sender uint32, n *notify.Note) { c.out.Notification(sender, n.Channel, n.Payload) })
+		if c.out.Len() > wire.FlushAt {
+			c.push()
+		}
+	}
+}
+
 // fail ends the statement with an error: the engine aborts what it was part of, and the client is told.
 func (c *Client) fail(err error) {
 	e := pgerror.From(err)
@@ -140,6 +167,7 @@ func (c *Client) ready() {
 		return
 	}
 	c.notices()
+	c.notifications()
 	c.s.Settings.TakeReports(c.report)
 	c.out.ReadyForQuery(byte(c.s.Status))
 	c.showIdle()

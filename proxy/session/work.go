@@ -59,6 +59,13 @@ func (c *Client) Resume() {
 	}
 }
 
+// wakeResting makes the client run although nothing has arrived, from any goroutine.
+func (c *Client) wakeResting() {
+	if seat := c.seat.Load(); seat != nil {
+		seat.Wake()
+	}
+}
+
 // Hangup implements park.Client: nobody is there any more to take an answer.
 func (c *Client) Hangup() { c.reap() }
 
