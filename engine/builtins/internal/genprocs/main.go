@@ -6,28 +6,18 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/jackc/pgx/v5"
+
+	"manifold/engine/internal/oracle"
 )
 
 const query = `select oid, case when prolang = 14 then proname else prosrc end, case when provariadic = 2276 then -1 else pronargs end
 	from pg_proc where prolang in (12, 14) and pronamespace = 11 and prokind in ('f', 'w') and oid < 10000 order by oid`
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { oracle.Run(run) }
 
-func run() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, os.Getenv("MANIFOLD_ORACLE"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
+func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, query)
 	if err != nil {
 		return err

@@ -6,30 +6,20 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"manifold/engine/internal/oracle"
 )
 
 const query = `select name, vartype, coalesce(unit,''), coalesce(boot_val,''), coalesce(min_val,''), coalesce(max_val,''),
 	coalesce(enumvals, '{}'), context, category, short_desc, coalesce(extra_desc,'')
 	from pg_settings where name not like '%.%' order by name collate "C"`
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { oracle.Run(run) }
 
-func run() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, os.Getenv("MANIFOLD_ORACLE"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
+func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, query)
 	if err != nil {
 		return err

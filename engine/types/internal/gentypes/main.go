@@ -6,29 +6,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/jackc/pgx/v5"
+
+	"manifold/engine/internal/oracle"
 )
 
 const query = `select oid, typname, format_type(oid, null), typlen, typbyval, typalign::text, typstorage::text,
 	typcategory::text, typispreferred, typtype::text, typarray, typelem, typdelim::text
 	from pg_type where oid < 10000 and typtype in ('b','p','r','m') order by oid`
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { oracle.Run(run) }
 
-func run() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, os.Getenv("MANIFOLD_ORACLE"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
+func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, query)
 	if err != nil {
 		return err

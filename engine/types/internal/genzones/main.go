@@ -6,25 +6,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/jackc/pgx/v5"
+
+	"manifold/engine/internal/oracle"
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { oracle.Run(run) }
 
-func run() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, os.Getenv("MANIFOLD_ORACLE"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
+func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `select abbrev, extract(epoch from utc_offset)::int from pg_timezone_abbrevs order by abbrev collate "C"`)
 	if err != nil {
 		return err
