@@ -9,13 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"manifold/engine/internal/oracle"
+	"manifold/engine/internal/generator"
 )
 
 const query = `select oid, case when prolang = 14 then proname else prosrc end, case when provariadic = 2276 then -1 else pronargs end
 	from pg_proc where prolang in (12, 14) and pronamespace = 11 and prokind in ('f', 'w') and oid < 10000 order by oid`
 
-func main() { oracle.Run(run) }
+func main() { generator.Run(run) }
 
 func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, query)

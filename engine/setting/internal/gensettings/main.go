@@ -10,14 +10,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"manifold/engine/internal/oracle"
+	"manifold/engine/internal/generator"
 )
 
 const query = `select name, vartype, coalesce(unit,''), coalesce(boot_val,''), coalesce(min_val,''), coalesce(max_val,''),
 	coalesce(enumvals, '{}'), context, category, short_desc, coalesce(extra_desc,'')
 	from pg_settings where name not like '%.%' order by name collate "C"`
 
-func main() { oracle.Run(run) }
+func main() { generator.Run(run) }
 
 func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, query)

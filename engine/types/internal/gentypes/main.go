@@ -9,14 +9,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"manifold/engine/internal/oracle"
+	"manifold/engine/internal/generator"
 )
 
 const query = `select oid, typname, format_type(oid, null), typlen, typbyval, typalign::text, typstorage::text,
 	typcategory::text, typispreferred, typtype::text, typarray, typelem, typdelim::text
 	from pg_type where oid < 10000 and typtype in ('b','p','r','m') order by oid`
 
-func main() { oracle.Run(run) }
+func main() { generator.Run(run) }
 
 func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, query)

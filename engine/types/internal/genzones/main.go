@@ -9,10 +9,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"manifold/engine/internal/oracle"
+	"manifold/engine/internal/generator"
 )
 
-func main() { oracle.Run(run) }
+func main() { generator.Run(run) }
 
 func run(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `select abbrev, extract(epoch from utc_offset)::int from pg_timezone_abbrevs order by abbrev collate "C"`)

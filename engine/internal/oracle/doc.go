@@ -1,2 +1,0 @@
-// Package oracle joins the generators of tables of facts to a running PostgreSQL 15. No server imports it.
-package oracle
