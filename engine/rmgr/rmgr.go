@@ -3,6 +3,7 @@ package rmgr
 import (
 	"manifold/engine/base"
 	"manifold/engine/buffer"
+	"manifold/engine/page"
 	"manifold/engine/pgerror"
 	"manifold/engine/storage"
 	"manifold/engine/wal"
@@ -55,11 +56,19 @@ type RedoContext struct {
 	Pool    *buffer.Pool
 	Store   *storage.Manager
 	missing map[base.PageTag]base.LSN
+	scratch []byte
 }
+
+// scratchSize holds any page and any tuple.
+const scratchSize = 2 * page.Size
+
+// Scratch gives memory for the redo of one record, with whatever the record before left there.
+func (c *RedoContext) Scratch() []byte { return c.scratch }
 
 // NewRedoContext makes the context of a recovery.
 func NewRedoContext(pool *buffer.Pool) *RedoContext {
-	return &RedoContext{Pool: pool, Store: pool.Storage(), missing: map[base.PageTag]base.LSN{}}
+	return &RedoContext{Pool: pool, Store: pool.Storage(), missing: map[base.PageTag]base.LSN{},
+		scratch: make([]byte, scratchSize)}
 }
 
 // ReadForRedo pins and exclusively latches a block of the record and says what to do with it. Images are applied

@@ -50,7 +50,7 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 			slots = append(slots, le.Uint16(d))
 		}
 		return redoBlock(c, r, 0, func(n node) bool {
-			n.remove(slots, make(page.Page, page.Size))
+			n.remove(slots, page.Page(c.Scratch()[:page.Size]))
 			return true
 		})
 	case infoSplit:

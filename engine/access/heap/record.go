@@ -293,7 +293,7 @@ func redoUpdate(c *rmgr.RedoContext, r *wal.Record, flags uint8) error {
 	off, to := base.OffsetNumber(le.Uint16(d)), base.OffsetNumber(le.Uint16(d[2:]))
 	b0, b1 := r.Block(0), r.Block(1)
 	tid := base.TID{Block: b0.Tag.Block, Offset: to}
-	formed := make([]byte, page.Size+tuple.HeaderSize)
+	formed := c.Scratch()
 	addNew := func(p page.Page) bool {
 		prefix, suffix := int(le.Uint16(d[13:])), int(le.Uint16(d[15:]))
 		var oldBody []byte
