@@ -82,6 +82,31 @@ func (f *frame) pin() bool {
 	}
 }
 
+// pinOnce is pin that counts a use only of a frame that has none.
+func (f *frame) pinOnce() bool {
+	for {
+		s := f.state.Load()
+		if s&flagTagged == 0 {
+			return false
+		}
+		n := s + pinOne
+		if s&usageMask == 0 {
+			n += usageOne
+		}
+		if f.state.CompareAndSwap(s, n) {
+			return true
+		}
+	}
+}
+
+// pinFor is pin, or with a ring pinOnce.
+func (f *frame) pinFor(r *Ring) bool {
+	if r != nil {
+		return f.pinOnce()
+	}
+	return f.pin()
+}
+
 func (f *frame) unpin() { f.state.Add(^uint64(0)) }
 
 // set and drop change flags and give the state before.

@@ -15,6 +15,8 @@ import (
 type Log interface {
 	// Flush makes the log durable up to lsn.
 	Flush(lsn base.LSN) error
+	// FlushedLSN gives the end of what is durable.
+	FlushedLSN() base.LSN
 	// LogImage logs an image of a page held at least shared; zero when none is needed.
 	LogImage(tag base.PageTag, p page.Page) (base.LSN, error)
 }
@@ -95,7 +97,7 @@ func (p *Pool) Pin(task *activity.Task, tag base.PageTag) (Buffer, error) {
 			f.unpin()
 		}
 	}
-	return p.pinSlow(task, tag, k, h, readPage)
+	return p.pinSlow(task, tag, k, h, readPage, nil)
 }
 
 // Hint remembers where a page was found, so that PinHint of the same page skips the hash table. Its zero value is no
@@ -135,7 +137,7 @@ func (p *Pool) PinZero(task *activity.Task, tag base.PageTag) (Buffer, error) {
 		return Buffer{}, err
 	}
 	k := makeKey(tag)
-	b, err := p.pinSlow(task, tag, k, k.hash(), zeroPage)
+	b, err := p.pinSlow(task, tag, k, k.hash(), zeroPage, nil)
 	if err != nil {
 		return b, err
 	}
@@ -146,7 +148,7 @@ func (p *Pool) PinZero(task *activity.Task, tag base.PageTag) (Buffer, error) {
 // PinOrZero is Pin, but a page with wrong bytes comes back as zeros (maps that heal themselves).
 func (p *Pool) PinOrZero(task *activity.Task, tag base.PageTag) (Buffer, error) {
 	k := makeKey(tag)
-	return p.pinSlow(task, tag, k, k.hash(), readOrZero)
+	return p.pinSlow(task, tag, k, k.hash(), readOrZero, nil)
 }
 
 // Blocks gives the size of a fork in pages.
@@ -164,12 +166,12 @@ const (
 )
 
 // pinSlow is everything beyond a plain hit: waiting for a page that is being read, or reading it.
-func (p *Pool) pinSlow(task *activity.Task, tag base.PageTag, k key, h uint64, how fill) (Buffer, error) {
+func (p *Pool) pinSlow(task *activity.Task, tag base.PageTag, k key, h uint64, how fill, r *Ring) (Buffer, error) {
 	for {
 		mu := p.table.part(h)
 		mu.Lock()
 		i := p.table.findLocked(p.frames, k, h)
-		found := i >= 0 && p.frames[i].pin()
+		found := i >= 0 && p.frames[i].pinFor(r)
 		mu.Unlock()
 		if found {
 			f := &p.frames[i]
@@ -186,7 +188,7 @@ func (p *Pool) pinSlow(task *activity.Task, tag base.PageTag, k key, h uint64, h
 			}
 			return p.hit(task, i), nil
 		}
-		b, again, err := p.load(task, tag, k, h, how)
+		b, again, err := p.load(task, tag, k, h, how, r)
 		if err != nil || !again {
 			return b, err
 		}
@@ -194,8 +196,8 @@ func (p *Pool) pinSlow(task *activity.Task, tag base.PageTag, k key, h uint64, h
 }
 
 // load brings a page into a frame of its own. It gives again when another did so first.
-func (p *Pool) load(task *activity.Task, tag base.PageTag, k key, h uint64, how fill) (Buffer, bool, error) {
-	i, err := p.victim(task)
+func (p *Pool) load(task *activity.Task, tag base.PageTag, k key, h uint64, how fill, r *Ring) (Buffer, bool, error) {
+	i, err := p.frameFor(task, r)
 	if err != nil {
 		return Buffer{}, false, err
 	}

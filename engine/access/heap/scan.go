@@ -27,6 +27,7 @@ type Scan struct {
 	keep bool
 	root bool
 	pr   pruner
+	ring *buffer.Ring // of a large table
 }
 
 // NewScan prepares a scan of the whole table as it is now. The snapshot must stay registered.
@@ -40,6 +41,7 @@ func (s *Scan) Reset(t *Table, v mvcc.View) error {
 	s.t, s.v = t, v
 	t.readWhole(&s.v)
 	n, err := t.Blocks()
+	s.ring = t.s.pool.NewReadRing(n)
 	s.SetRange(0, n)
 	return err
 }
@@ -85,7 +87,7 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 
 // readPage copies up to room visible rows of the current page and moves on when it is done.
 func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, error) {
-	buf, err := s.t.s.pool.Pin(s.v.Task, s.t.tag(s.next))
+	buf, err := s.t.s.pool.PinRing(s.v.Task, s.t.tag(s.next), s.ring)
 	if err != nil {
 		return 0, err
 	}

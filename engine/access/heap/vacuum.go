@@ -22,16 +22,19 @@ type Vacuumer struct {
 	t    *Table
 	task *activity.Task
 	pr   pruner
+	ring *buffer.Ring
 }
 
 // NewVacuumer makes it.
-func (t *Table) NewVacuumer(task *activity.Task) *Vacuumer { return &Vacuumer{t: t, task: task} }
+func (t *Table) NewVacuumer(task *activity.Task) *Vacuumer {
+	return &Vacuumer{t: t, task: task, ring: t.s.pool.NewVacuumRing()}
+}
 
 // Page prunes a page at horizon h and appends the dead line pointers to dead; without indexes these are freed at once.
 // It records the page's room and marks it all-visible when it is.
 func (v *Vacuumer) Page(b base.BlockNumber, h base.LSN, indexes bool, dead []base.TID) (PageReport, []base.TID, error) {
 	var r PageReport
-	buf, err := v.t.s.pool.Pin(v.task, v.t.tag(b))
+	buf, err := v.t.s.pool.PinRing(v.task, v.t.tag(b), v.ring)
 	if err != nil {
 		return r, dead, err
 	}
@@ -69,7 +72,7 @@ func (v *Vacuumer) Page(b base.BlockNumber, h base.LSN, indexes bool, dead []bas
 
 // Free makes the dead line pointers of one page reusable, once no index leads to them.
 func (v *Vacuumer) Free(dead []base.TID, h base.LSN) error {
-	buf, err := v.t.s.pool.Pin(v.task, v.t.tag(dead[0].Block))
+	buf, err := v.t.s.pool.PinRing(v.task, v.t.tag(dead[0].Block), v.ring)
 	if err != nil {
 		return err
 	}
