@@ -82,7 +82,8 @@ func (e *Engine) read(task *activity.Task, db base.OID, f func(*catalog.View) er
 // StartSession gives a session its user, database and settings: those of the configuration, of the database, of the role, and
 // the startup parameters of the client.
 func (e *Engine) StartSession(s *session.Session, l Login, params map[string]string) error {
-	s.User, s.Login, s.Role, s.UserName, s.Database = l.Role, l.Role, l.Role.OID, l.Role.Name, l.Database
+	s.Identity = session.Identity{User: l.Role, Role: l.Role.OID, UserName: l.Role.Name, Super: l.Role.Super}
+	s.Login, s.Database = l.Role, l.Database
 	for name, value := range e.cfg.Settings {
 		if err := s.Settings.Preset(name, value); err != nil {
 			return err
@@ -190,7 +191,12 @@ func (h *activityHost) Cancel(pid uint32) bool {
 	if s == nil {
 		return false
 	}
-	s.Task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling statement due to user request"))
+	err := pgerror.New(pgerror.QueryCanceled, "canceling statement due to user request")
+	if s.Cancel != nil {
+		s.Cancel(err) // one that rests has nothing to cancel, and its next statement must not be hit
+	} else {
+		s.Task.Cancel(err)
+	}
 	return true
 }
 

@@ -52,9 +52,9 @@ func (b *Backend) depth() int { return b.s.Proc.Tx().Depth() }
 func (b *Backend) change(name, text string, reset, local bool) error {
 	switch name {
 	case "role":
-		return b.setRole(text, reset)
+		return b.setRole(text, reset, local)
 	case "session_authorization":
-		return b.setSession(text, reset)
+		return b.setSession(text, reset, local)
 	case "transaction_isolation":
 		return b.setIsolation(text)
 	case "transaction_read_only":
@@ -157,10 +157,10 @@ func (b *Backend) setMulti(n *pg_query.VariableSetStmt) error {
 }
 
 // setRole is SET ROLE.
-func (b *Backend) setRole(name string, reset bool) error {
+func (b *Backend) setRole(name string, reset, local bool) error {
 	s := b.s
 	if reset || strings.EqualFold(name, "none") {
-		s.Role, s.UserName = s.User.OID, s.User.Name
+		b.become(s.User, s.User, local)
 		return nil
 	}
 	r, err := b.view.RoleByName(name)
@@ -177,12 +177,17 @@ func (b *Backend) setRole(name string, reset bool) error {
 	if !ok {
 		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied to set role \"%s\"", name)
 	}
-	s.Role, s.UserName = r.OID, r.Name
+	b.become(s.User, r, local)
 	return nil
 }
 
+// become changes session_user and current_user; a rollback undoes it, and local the end of the transaction.
+func (b *Backend) become(user, role *catalog.Role, local bool) {
+	b.s.SetIdentity(session.Identity{User: user, Role: role.OID, UserName: role.Name, Super: role.Super}, b.depth(), local)
+}
+
 // setSession is SET SESSION AUTHORIZATION.
-func (b *Backend) setSession(name string, reset bool) error {
+func (b *Backend) setSession(name string, reset, local bool) error {
 	s := b.s
 	if reset {
 		name = s.Login.Name
@@ -195,9 +200,9 @@ func (b *Backend) setSession(name string, reset bool) error {
 		return pgerror.Newf(pgerror.InvalidParameterValue, "role \"%s\" does not exist", name)
 	}
 	if r.OID != s.Login.OID && !s.Login.Super {
-		return pgerror.New(pgerror.InsufficientPrivilege, "permission denied to set session authorization")
+		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied to set session authorization \"%s\"", name)
 	}
-	s.User, s.Role, s.UserName = r, r.OID, r.Name
+	b.become(r, r, local)
 	return nil
 }
 
@@ -292,7 +297,7 @@ func (b *Backend) discard(n *pg_query.DiscardStmt) (string, error) {
 	if err := b.closeCursor(""); err != nil {
 		return "", err
 	}
-	if err := b.setSession("", true); err != nil {
+	if err := b.setSession("", true, false); err != nil {
 		return "", err
 	}
 	s.Settings.ResetAll(b.depth())

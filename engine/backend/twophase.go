@@ -47,7 +47,7 @@ func (b *Backend) prepareTransaction(gid string) (string, error) {
 		return "", err
 	}
 	b.announced(false) // savepoints
-	s.Settings.End(true)
+	s.EndSettings(true)
 	b.ended()
 	return "PREPARE TRANSACTION", nil
 }

@@ -100,7 +100,7 @@ func (b *Backend) commit() error {
 	}
 	_, err := s.Proc.Tx().Commit(s.Task, s.Hot().Level)
 	b.announced(err == nil)
-	s.Settings.End(err == nil)
+	s.EndSettings(err == nil)
 	b.ended()
 	return err
 }
@@ -110,7 +110,7 @@ func (b *Backend) abort() {
 	b.closePortals(false)
 	b.s.Proc.Tx().Abort(b.s.Task)
 	b.announced(false)
-	b.s.Settings.End(false)
+	b.s.EndSettings(false)
 	b.ended()
 }
 
@@ -174,7 +174,7 @@ func (b *Backend) rollbackSub(depth int) {
 		s.After.Rollback()
 		s.Pending.Rollback()
 	}
-	s.Settings.EndSub(depth, false)
+	s.EndSubSettings(depth, false)
 	s.Tx.Savepoints = s.Tx.Savepoints[:depth]
 	s.Tx.ReadOnly = !s.Tx.ReadWrite[depth-1]
 	tx.BeginSub(s.Tx.Savepoints[depth-1])
@@ -325,7 +325,7 @@ func (b *Backend) release(name string) error {
 	}
 	tx := b.s.Proc.Tx()
 	for tx.Depth() >= depth {
-		b.s.Settings.EndSub(tx.Depth(), true)
+		b.s.EndSubSettings(tx.Depth(), true)
 		tx.ReleaseSub()
 		b.s.After.Release()
 		b.s.Pending.Release()

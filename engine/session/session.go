@@ -33,14 +33,13 @@ type Session struct {
 	Task     *activity.Task
 	Proc     *txn.Proc
 	Database *catalog.Database
-	User     *catalog.Role // session_user
 	Login    *catalog.Role // who authenticated
 	Started  time.Time
+	Identity
 
 	StatementTime time.Time // when the client's message was taken up
 
 	Settings *Settings
-	Role     base.OID // current_user; User.OID unless SET ROLE
 	Status   TxStatus
 	Notices  []*pgerror.Error // to be sent before the next answer
 
@@ -54,13 +53,15 @@ type Session struct {
 	Tx         TxState
 	After      *trigger.Queue // what the transaction's changes leave to be done
 
-	Pending  notify.Pending   // what the transaction does with LISTEN and NOTIFY
-	Listener *notify.Listener // nil until the first of either
-	Wake     func()           // makes the client look for notifications while it rests; nil: there is none
-	Heard    base.LSN         // of the last commit that notified its own session, until its client has been told
+	Pending  notify.Pending       // what the transaction does with LISTEN and NOTIFY
+	Listener *notify.Listener     // nil until the first of either
+	Wake     func()               // makes the client look for notifications while it rests; nil: there is none
+	Cancel   func(*pgerror.Error) // ends the message that the client runs, if any; nil: there is no client
+	Heard    base.LSN             // of the last commit that notified its own session, until its client has been told
 
-	UserName string // of current_user
-	Told     bool   // rows or an error are among the answers not yet sent
+	Told bool // rows or an error are among the answers not yet sent
+
+	identities []identityUndo // of the transaction, the newest last
 
 	env       types.Env
 	envStamp  uint64

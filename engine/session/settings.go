@@ -93,7 +93,11 @@ func (s *Settings) Set(c Change) error {
 	p, ok := setting.Lookup(c.Name)
 	if !ok {
 		if strings.Contains(c.Name, ".") {
-			s.put(strings.ToLower(c.Name), c, setting.Value{Str: c.Text})
+			name := strings.ToLower(c.Name)
+			if e := s.values[name]; c.Default && e != nil {
+				c.Text = e.reset.Str
+			}
+			s.put(name, c, setting.Value{Str: c.Text})
 			return nil
 		}
 		return unknown(c.Name)
@@ -165,10 +169,19 @@ func (s *Settings) put(name string, c Change, v setting.Value) {
 // Preset gives a parameter the value it has at connection start and after RESET (configuration, database, role).
 func (s *Settings) Preset(name, text string) error {
 	p, ok := setting.Lookup(name)
+	if !ok && strings.Contains(name, ".") {
+		v := setting.Value{Str: text}
+		s.values[strings.ToLower(name)] = &entry{value: v, text: text, reset: v, source: sourceConfig}
+		s.stamp++
+		return nil
+	}
 	if !ok {
 		return unknown(name)
 	}
 	v, err := p.Parse(text)
+	if err == nil {
+		v, err = s.canonical(p.Name, v)
+	}
 	if err != nil {
 		return err
 	}
@@ -182,9 +195,8 @@ func (s *Settings) ResetAll(depth int) {
 	for name, e := range s.values {
 		p, ok := setting.Lookup(name)
 		switch {
-		case !ok:
-			s.undos = append(s.undos, undo{name: name, prev: e, depth: depth})
-			delete(s.values, name)
+		case !ok: // it stays known
+			s.put(name, Change{Depth: depth, Text: e.reset.Str}, e.reset)
 		case e.source == sourceSession && !p.Has(setting.NoReset):
 			s.put(name, Change{Depth: depth}, e.reset)
 			if p.Has(setting.Report) {
@@ -199,12 +211,22 @@ func (s *Settings) ResetAll(depth int) {
 func (s *Settings) End(commit bool) {
 	for i := len(s.undos) - 1; i >= 0; i-- {
 		u := s.undos[i]
-		if commit && !u.local {
+		if commit && (!u.local || s.setLater(i)) {
 			continue
 		}
 		s.restore(u)
 	}
 	s.undos = s.undos[:0]
+}
+
+// setLater tells whether a plain SET of the transaction came after the SET LOCAL of undo i.
+func (s *Settings) setLater(i int) bool {
+	for _, u := range s.undos[i+1:] {
+		if u.name == s.undos[i].name && !u.local {
+			return true
+		}
+	}
+	return false
 }
 
 // EndSub settles the changes of a subtransaction at depth or deeper.

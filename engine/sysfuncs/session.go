@@ -213,7 +213,7 @@ func signal(f func(h Host, pid uint32) bool) scalar {
 			}
 			return types.Bool(f(s.Host, pid)), nil
 		}
-		s.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.Warning, "PID %d is not a PostgreSQL server process", pid))
+		s.Session.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.Warning, "PID %d is not a PostgreSQL backend process", pid))
 		return types.Bool(false), nil
 	}
 }

@@ -110,11 +110,15 @@ func cursors(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, err
 	var out []types.Datum
 	b := types.OIDBool
 	for name, p := range s.Session.Portals {
-		if name == "" || p.Statement == nil {
+		if name == "" {
 			continue
 		}
+		query := p.Query
+		if p.Statement != nil {
+			query = p.Statement.Text
+		}
 		out = append(out, record([]base.OID{types.OIDText, types.OIDText, b, b, b, types.OIDTimestampTZ}, types.Text(name),
-			types.Text(p.Statement.Text), types.Bool(p.Hold), types.Bool(p.Binary), types.Bool(p.Scroll), timestamp(p.CreatedAt)))
+			types.Text(query), types.Bool(p.Hold), types.Bool(p.Binary), types.Bool(p.Scroll), timestamp(p.CreatedAt)))
 	}
 	return out, nil
 }

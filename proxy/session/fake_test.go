@@ -63,7 +63,7 @@ func (e *fakeEngine) NewSession(task *activity.Task) *session.Session {
 }
 
 func (e *fakeEngine) StartSession(s *session.Session, a Account, params map[string]string) error {
-	s.User, s.Database, s.Role = a.Role, a.Database, a.Role.OID
+	s.User, s.Login, s.Database, s.Role = a.Role, a.Role, a.Database, a.Role.OID
 	for n, v := range params {
 		switch n {
 		case "user", "database", "options", "replication":

@@ -30,10 +30,10 @@ func (r *Registry) add(c *Client) error {
 		return terminatedByAdmin()
 	}
 	var byRole, byDB int32
-	role, db := c.s.User, c.s.Database
+	role, db := c.s.Login, c.s.Database
 	if !role.Super && !c.console && (role.ConnLimit >= 0 || db.ConnLimit >= 0) {
 		for _, o := range r.clients {
-			if o.s.User.OID == role.OID {
+			if o.s.Login.OID == role.OID {
 				byRole++
 			}
 			if o.s.Database.OID == db.OID {

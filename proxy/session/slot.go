@@ -25,7 +25,8 @@ func (c *Client) take() error {
 // class tells how urgent the client's next message is to others.
 func (c *Client) class() pool.Class {
 	switch {
-	case c.s.Status != session.Idle || c.s.Tx.Block || c.s.Tx.Implicit || c.open:
+	case c.s.Status != session.Idle || c.s.Tx.Block || c.s.Tx.Implicit || c.open,
+		c.s.Proc != nil && c.s.Proc.Owner().HoldsSession():
 		return pool.Holder
 	case c.long:
 		return pool.Long

@@ -325,7 +325,7 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	c.lease = p.NewLease(c.task)
 	c.task.SetSlots(c)
 	c.task.SetWake(c.wake)
-	c.s.Wake = c.wakeResting
+	c.s.Wake, c.s.Cancel = c.wakeResting, c.cancel
 	if err := c.cfg.Registry.add(c); err != nil {
 		return err
 	}
