@@ -98,3 +98,19 @@ func TestDropIndexWaitsForWriters(t *testing.T) {
 	steps(t, a, "commit")
 	wants(t, <-got, "DROP TABLE")
 }
+
+// TestConcurrentIndexObeysLockTimeout pins CREATE INDEX CONCURRENTLY that waited for a writer whatever lock_timeout said.
+func TestConcurrentIndexObeysLockTimeout(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	a, b := connect(t, e), connect(t, e)
+	a.run("create table w (k int)")
+	a.run("begin; insert into w values (1)")
+	const want = "SET\nERROR 55P03: canceling statement due to lock timeout"
+	if got := b.run("set lock_timeout = '2ms'") + "\n" + b.run("create index concurrently w_k on w (k)"); got != want {
+		t.Errorf("got %s", got)
+	}
+	a.run("rollback")
+	if got := b.run("drop index w_k"); got != "DROP INDEX" {
+		t.Errorf("the invalid index is not there: %s", got)
+	}
+}

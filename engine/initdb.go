@@ -21,7 +21,7 @@ import (
 	"manifold/engine/vfs"
 )
 
-// segmentSize is the size of log segments of new clusters.
+// segmentSize is the usual size of log segments of new clusters.
 const segmentSize = 16 << 20
 
 // IsEmpty tells whether a directory holds no cluster and nothing else.
@@ -38,7 +38,10 @@ func IsEmpty(fs vfs.FS) (bool, error) {
 func InitDB(cfg Config) error {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails since Go 1.24
-	if err := recovery.Create(cfg.FS, binary.LittleEndian.Uint64(id[:]), segmentSize, cfg.options()); err != nil {
+	if cfg.WALSegment == 0 {
+		cfg.WALSegment = segmentSize
+	}
+	if err := recovery.Create(cfg.FS, binary.LittleEndian.Uint64(id[:]), cfg.WALSegment, cfg.options()); err != nil {
 		return err
 	}
 	e, err := Open(context.Background(), cfg)

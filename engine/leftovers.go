@@ -14,10 +14,9 @@ import (
 // clearLeftovers removes what a crash left behind: files that no catalog knows, of transactions that were open, and
 // temporary schemas with what was in them. A fault costs disk space only, so it is told and does not keep the cluster down.
 func (e *Engine) clearLeftovers() {
+	keep := false // catalog rows of a prepared transaction, which nobody sees yet, may know the files
 	for _, p := range e.cluster.Txns.Prepared() {
-		if p.Catalog {
-			return // its catalog rows, which nobody sees yet, may know the files
-		}
+		keep = keep || p.Catalog
 	}
 	task := activity.NewTask(0, nil)
 	var dbs []*catalog.Database
@@ -30,13 +29,15 @@ func (e *Engine) clearLeftovers() {
 		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
 		return
 	}
-	if err := e.clearDirectories(dbs); err != nil {
-		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
-	}
-	files, err := e.filesByDatabase()
-	if err != nil {
-		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
-		return
+	var files map[base.OID][]base.RelFile
+	if !keep {
+		if err := e.clearDirectories(dbs); err != nil {
+			e.cfg.Log(pgerror.From(err), "looking for what the crash left")
+		}
+		if files, err = e.filesByDatabase(); err != nil {
+			e.cfg.Log(pgerror.From(err), "looking for what the crash left")
+			return
+		}
 	}
 	for _, db := range dbs {
 		if err := e.clearDatabase(task, db, files[db.OID]); err != nil {

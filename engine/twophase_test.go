@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"manifold/engine/vfs"
@@ -97,4 +98,27 @@ func preparedSurvive(t *testing.T, checkpoint, crash bool) {
 	restart()
 	check("select count(*) from pg_prepared_xacts", "0")
 	check("select * from p order by id", "1|12\n3|30\n8|80")
+}
+
+// TestNumberOfALeftoverFile pins CREATE TABLE that failed with 58P02 after a crash: the file of a transaction whose log was lost
+// had stayed, because a prepared transaction had changed catalogs, and its number was given again.
+func TestNumberOfALeftoverFile(t *testing.T) {
+	fs := newCluster(t).(*vfs.Mem)
+	e := prepareEngine(t, fs)
+	c := connect(t, e)
+	c.run("begin; create table made (k int); prepare transaction 'ddl'")
+	c.run("create temp table scratch (k int)")
+	c.run("set synchronous_commit = off")
+	c.run("begin; create table lost (k int primary key, v text); insert into lost values (1, 'x')")
+	fs.Inject(vfs.Fault{Op: vfs.OpWrite, Match: "pg_wal/", Nth: 1, Sticky: true, Err: syscall.EIO}) // the log is lost
+	_ = e.Abandon()
+	fs = fs.Clone() // the directories are kept
+	e = prepareEngine(t, fs)
+	c = connect(t, e)
+	if got := c.run("create table fresh (k int primary key, v text)"); got != "CREATE TABLE" {
+		t.Error(got)
+	}
+	if got := c.run("select count(*) from pg_class where relpersistence = 't'"); got != "0" {
+		t.Errorf("%s temporary relations outlive the crash", got)
+	}
 }

@@ -11,7 +11,7 @@ func ranks() map[string]int {
 	}{
 		{26, "cmd/manifold cmd/bench cmd/tidy"},
 		{25, "aux/supervisor cmd/manifold/internal/config"},
-		{24, "engine/isolation aux/startup aux/checkpointer aux/bgwriter aux/walwriter aux/archiver aux/walsender aux/walreceiver aux/autovacuum aux/logger proxy"},
+		{24, "engine/isolation engine/crashlab aux/startup aux/checkpointer aux/bgwriter aux/walwriter aux/archiver aux/walsender aux/walreceiver aux/autovacuum aux/logger proxy"},
 		{23, "proxy/session proxy/admin"},
 		{22, "proxy/auth proxy/park"},
 		{21, "proxy/wire"},
@@ -49,7 +49,7 @@ func ranks() map[string]int {
 // mechanisms are the packages that must have a README.
 func mechanisms() []string {
 	return []string{"pool", "proxy/wire", "proxy/auth", "proxy/park", "proxy/session", "engine/buffer", "engine/lock", "engine/wal", "engine/txn",
-		"engine/mvcc", "engine/trigger", "engine/access/heap", "engine/access/btree", "engine/access/toast", "engine/predicate", "engine/isolation", "engine/recovery", "engine/vfs", "engine/types", "engine/setting"}
+		"engine/mvcc", "engine/trigger", "engine/access/heap", "engine/access/btree", "engine/access/toast", "engine/predicate", "engine/isolation", "engine/crashlab", "engine/recovery", "engine/vfs", "engine/types", "engine/setting"}
 }
 
 // Exemptions, by the end of a file's path or the name of a function; each has its reason.

@@ -35,6 +35,7 @@ type Pool struct {
 	table  table
 	hand   atomic.Uint64
 	copies copies
+	unmap  runtime.Cleanup // gives mem back when a pool is let go without Close, as an immediate shutdown does
 
 	backendWrites atomic.Int64
 	cleanWrites   atomic.Int64
@@ -51,6 +52,7 @@ func New(store *storage.Manager, log Log, o Options) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{store: store, mem: mem, frames: make([]frame, o.Frames)}
+	p.unmap = runtime.AddCleanup(p, func(mem []byte) { _ = free(mem) }, mem) // nobody is left to tell
 	for i := range p.frames {
 		p.frames[i].next.Store(-1)
 	}
@@ -66,6 +68,7 @@ func (p *Pool) SetLog(log Log) { p.log.Store(&log) }
 
 // Close gives the memory back. No page may be in use.
 func (p *Pool) Close() error {
+	p.unmap.Stop()
 	if err := free(p.mem); err != nil {
 		return pgerror.Internal(err)
 	}

@@ -91,12 +91,19 @@ const (
 	longPause  = 50 * time.Millisecond
 )
 
-// poll waits until done says so.
+// poll waits until done says so, as for a lock: lock_timeout ends it.
 func (c *Context) poll(done func() (bool, error)) error {
+	began := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		ok, err := done()
 		if ok || err != nil {
 			return err
+		}
+		if limit := c.Wait.Timeout; limit > 0 {
+			if time.Since(began) >= limit {
+				return pgerror.New(pgerror.LockNotAvailable, "canceling statement due to lock timeout")
+			}
+			pause = min(pause, limit)
 		}
 		if err := c.Task.Wait(activity.EventLockVirtualXID, nil, pause); err != nil && err != activity.ErrTimeout {
 			return err

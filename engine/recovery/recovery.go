@@ -139,6 +139,9 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 	if err = c.reset(c.Crashed); err != nil {
 		return err
 	}
+	if err = c.noteFiles(replay); err != nil {
+		return err
+	}
 	if err = c.abortUnfinished(replay); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/storage"
+	"manifold/engine/txn"
 )
 
 // reset brings the relations that are not logged in order before anybody sees them: files of temporary ones go, and after a
@@ -34,6 +35,22 @@ func (c *Cluster) reset(crashed bool) error {
 		}
 	}
 	return nil
+}
+
+// noteFiles takes the OID counter past the files that a crash left whose numbers the log has lost: one that is kept, because a
+// prepared transaction may know it, must not be met by the next relation. A counter is never further ahead of the log than
+// txn.OIDBatch, so files that an earlier turn of the counter has made do not move it.
+func (c *Cluster) noteFiles(replay *txn.Replay) error {
+	next := replay.NextOID()
+	highest := next
+	err := c.Store.Each(func(f storage.File) error {
+		if f.Number >= highest && f.Number-next < 2*txn.OIDBatch {
+			highest = f.Number + 1
+		}
+		return nil
+	})
+	replay.NoteCounters(0, highest)
+	return err
 }
 
 // beginAnew empties the forks of an unlogged relation and copies its init fork to the main one.

@@ -17,8 +17,8 @@ import (
 	"manifold/engine/wal"
 )
 
-// oidBatch is how many OIDs one log record covers.
-const oidBatch = 8192
+// OIDBatch is how many OIDs one log record covers.
+const OIDBatch = 8192
 
 // horizonEvery is how many snapshots or ids of a session pass between its refreshes of the horizon.
 const horizonEvery = 32
@@ -216,7 +216,7 @@ func (m *Manager) NewOID() (base.OID, error) {
 		m.oidLogged.Store(uint32(base.FirstNormalOID))
 	}
 	if uint32(m.nextOID) >= m.oidLogged.Load() {
-		upTo := m.nextOID + oidBatch
+		upTo := m.nextOID + OIDBatch
 		if upTo < m.nextOID {
 			upTo = math.MaxUint32
 		}

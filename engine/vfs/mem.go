@@ -84,6 +84,36 @@ func (m *Mem) Inject(f Fault) {
 	m.faults = append(m.faults, &f)
 }
 
+// Heal takes all faults away.
+func (m *Mem) Heal() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults = nil
+}
+
+// Down tells whether the power was cut.
+func (m *Mem) Down() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cut
+}
+
+// Clone gives a copy of what running programs see, all of it durable.
+func (m *Mem) Clone() *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := NewMem()
+	for d := range m.dirs {
+		out.dirs[d] = true
+	}
+	for n, node := range m.files {
+		data := append([]byte(nil), node.data...)
+		c := &inode{data: data, disk: append([]byte(nil), data...), dirty: map[int64]bool{}}
+		out.files[n], out.durable[n] = c, c
+	}
+	return out
+}
+
 // Changes counts the calls so far that changed something: the points where the power may be cut.
 func (m *Mem) Changes() int {
 	m.mu.Lock()
