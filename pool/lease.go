@@ -16,6 +16,7 @@ import (
 // slot up while it waits inside a statement; the backend stays. Only the session's goroutine may use it.
 type Lease struct {
 	pool    *Pool
+	user    *user
 	task    *activity.Task
 	res     *puddle.Resource[Backend] // nil: no backend
 	holds   bool                      // a slot
@@ -29,9 +30,9 @@ type Lease struct {
 	counted    bool   // guarded by pool.mu; counted in pool.parked
 }
 
-// NewLease makes a lease for the session of the task, and joins the task to it.
-func (p *Pool) NewLease(task *activity.Task) *Lease {
-	l := &Lease{pool: p, task: task, ready: make(chan struct{}, 1)}
+// NewLease makes a lease for the session of the task, and joins the task to it. Users take turns in the queues.
+func (p *Pool) NewLease(task *activity.Task, userName string) *Lease {
+	l := &Lease{pool: p, user: p.join(userName), task: task, ready: make(chan struct{}, 1)}
 	task.SetSlots(l)
 	p.leases.Add(1)
 	return l
@@ -42,6 +43,28 @@ func (l *Lease) End() {
 	invariant.Assert(!l.holds && l.res == nil, "lease ends with a slot or backend")
 	l.task.SetSlots(nil)
 	l.pool.leases.Add(-1)
+	l.pool.part(l.user)
+}
+
+// join counts a lease of a user.
+func (p *Pool) join(name string) *user {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := p.users[name]
+	if u == nil {
+		u = &user{name: name}
+		p.users[name] = u
+	}
+	u.leases++
+	return u
+}
+
+func (p *Pool) part(u *user) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u.leases--; u.leases == 0 {
+		delete(p.users, u.name)
+	}
 }
 
 // Pool gives the pool that the lease is of.
@@ -124,7 +147,7 @@ func (l *Lease) wait(c Class) error {
 			p.mu.Unlock() // the slots are busy, which is no reason to give up
 			continue
 		}
-		p.queues[l.class].remove(l)
+		p.queues[l.class].remove(l, l.class)
 		l.queued = false
 		parked := p.parked
 		p.mu.Unlock()

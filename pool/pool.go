@@ -74,19 +74,20 @@ type Pool struct {
 	waited   atomic.Int64
 
 	mu     sync.Mutex
-	limits Limits         // guarded by mu
-	free   int            // guarded by mu; below zero while the number of slots shrinks
-	inside int            // guarded by mu; statements that gave their slot up and will resume
-	parked int            // guarded by mu; those of them that count against Limits.Parked
-	grants uint64         // guarded by mu
-	turn   Class          // guarded by mu; Normal or Long, whose turn it is
-	queues [classes]queue // guarded by mu
+	limits Limits           // guarded by mu
+	free   int              // guarded by mu; below zero while the number of slots shrinks
+	inside int              // guarded by mu; statements that gave their slot up and will resume
+	parked int              // guarded by mu; those of them that count against Limits.Parked
+	grants uint64           // guarded by mu
+	turn   Class            // guarded by mu; Normal or Long, whose turn it is
+	queues [classes]queue   // guarded by mu
+	users  map[string]*user // guarded by mu; those with leases
 }
 
 // New makes a pool; open makes its backends.
 func New(name string, limits Limits, open func() (Backend, error)) (*Pool, error) {
 	limits = limits.resolve()
-	p := &Pool{name: name, limits: limits, free: limits.Slots, turn: Normal}
+	p := &Pool{name: name, limits: limits, free: limits.Slots, turn: Normal, users: map[string]*user{}}
 	var err error
 	p.backends, err = puddle.NewPool(&puddle.Config[Backend]{
 		// A constructor runs on a goroutine of puddle's, where a panic would end the process.
@@ -161,7 +162,7 @@ func (p *Pool) enter(l *Lease, c Class) (bool, error) {
 		return false, pgerror.Newf(pgerror.TooManyConnections, "too many statements are waiting for a backend").
 			WithDetail("The limit of the queue is %d.", p.limits.Queue)
 	}
-	p.queues[c].push(l)
+	p.queues[c].push(l, c)
 	l.queued, l.class = true, c
 	return false, nil
 }
@@ -204,7 +205,7 @@ func (p *Pool) dispatchLocked() {
 		if !ok {
 			return
 		}
-		l := p.queues[c].pop()
+		l := p.queues[c].pop(c)
 		l.queued = false
 		p.grantLocked(l)
 		l.ready <- struct{}{} // has room for one; never blocks

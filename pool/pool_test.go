@@ -38,7 +38,7 @@ func TestUncontendedAllocatesNothing(t *testing.T) {
 	if invariant.Race {
 		t.Skip("the race detector allocates")
 	}
-	l := newPool(t, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil))
+	l := newPool(t, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil), "user")
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := l.Acquire(Normal); err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestUncontendedAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkAcquireRelease(b *testing.B) {
-	l := newPool(b, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil))
+	l := newPool(b, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil), "user")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := l.Acquire(Normal); err != nil {
@@ -79,7 +79,7 @@ func TestManySessions(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			task := activity.NewTask(uint32(i), nil)
-			l := p.NewLease(task)
+			l := p.NewLease(task, "user")
 			closed := make(chan struct{})
 			close(closed)
 			for r := range rounds {
@@ -118,7 +118,7 @@ func TestManySessions(t *testing.T) {
 
 func TestQueueLimit(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1, Queue: 1})
-	a, b, c := p.NewLease(activity.NewTask(1, nil)), p.NewLease(activity.NewTask(2, nil)), p.NewLease(activity.NewTask(3, nil))
+	a, b, c := p.NewLease(activity.NewTask(1, nil), "user"), p.NewLease(activity.NewTask(2, nil), "user"), p.NewLease(activity.NewTask(3, nil), "user")
 	if _, err := a.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestQueueLimit(t *testing.T) {
 // TestParkedLimit: at the limit a Normal waits no longer than it may, a Holder is let in.
 func TestParkedLimit(t *testing.T) {
 	p := newPool(t, Limits{Slots: 2, Parked: 1, QueueTimeout: 5 * time.Millisecond})
-	a, b, c := p.NewLease(activity.NewTask(1, nil)), p.NewLease(activity.NewTask(2, nil)), p.NewLease(activity.NewTask(3, nil))
+	a, b, c := p.NewLease(activity.NewTask(1, nil), "user"), p.NewLease(activity.NewTask(2, nil), "user"), p.NewLease(activity.NewTask(3, nil), "user")
 	if _, err := a.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -162,9 +162,9 @@ func TestParkedLimit(t *testing.T) {
 
 func TestCancelInQueue(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1})
-	a := p.NewLease(activity.NewTask(1, nil))
+	a := p.NewLease(activity.NewTask(1, nil), "user")
 	task := activity.NewTask(2, nil)
-	b := p.NewLease(task)
+	b := p.NewLease(task, "user")
 	if _, err := a.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestModel(t *testing.T) {
 		}
 		all := make([]*state, 8)
 		for i := range all {
-			all[i] = &state{l: p.NewLease(activity.NewTask(uint32(i), nil))}
+			all[i] = &state{l: p.NewLease(activity.NewTask(uint32(i), nil), "user")}
 		}
 		settle := func() {
 			for _, s := range all {
@@ -260,16 +260,16 @@ func TestModel(t *testing.T) {
 // TestNoStarvation: with holders always waiting, every eighth grant goes to one that is fresh.
 func TestNoStarvation(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1})
-	running := p.NewLease(activity.NewTask(0, nil))
+	running := p.NewLease(activity.NewTask(0, nil), "user")
 	if now, err := p.enter(running, Holder); !now || err != nil {
 		t.Fatal(now, err)
 	}
-	fresh := p.NewLease(activity.NewTask(1, nil))
+	fresh := p.NewLease(activity.NewTask(1, nil), "user")
 	if now, _ := p.enter(fresh, Long); now {
 		t.Fatal("two in one slot")
 	}
 	for i := range 2 * starveEvery {
-		next := p.NewLease(activity.NewTask(uint32(i+2), nil))
+		next := p.NewLease(activity.NewTask(uint32(i+2), nil), "user")
 		if now, _ := p.enter(next, Holder); now {
 			t.Fatal("two in one slot")
 		}
@@ -282,4 +282,48 @@ func TestNoStarvation(t *testing.T) {
 		}
 	}
 	t.Error("starved")
+}
+
+// TestUsersTakeTurns: a user with many waiting statements does not starve one with few.
+func TestUsersTakeTurns(t *testing.T) {
+	p := newPool(t, Limits{Slots: 1})
+	holder := p.NewLease(activity.NewTask(1, nil), "many")
+	if _, err := holder.Acquire(Normal); err != nil {
+		t.Fatal(err)
+	}
+	var all []*Lease
+	for i := range 12 {
+		name := "many"
+		if i >= 10 {
+			name = "few"
+		}
+		l := p.NewLease(activity.NewTask(uint32(i), nil), name)
+		if now, err := p.enter(l, Normal); now || err != nil {
+			t.Fatal(now, err)
+		}
+		all = append(all, l)
+	}
+	order := ""
+	holder.Release()
+	for range all {
+		for i, l := range all {
+			select {
+			case <-l.ready:
+				order += string(rune('a' + i))
+				p.leave(l, false, false)
+			default:
+				continue
+			}
+			break
+		}
+	}
+	if order != "akblcdefghij" {
+		t.Errorf("order %s", order)
+	}
+	for _, l := range append(all, holder) {
+		l.End()
+	}
+	if len(p.users) != 0 {
+		t.Errorf("%d users left", len(p.users))
+	}
 }

@@ -45,6 +45,7 @@ type server struct {
 	registry *session.Registry
 	front    *proxy.Server
 	aux      *supervisor.Supervisor
+	signals  chan os.Signal
 }
 
 // serve is the command of that name.
@@ -73,12 +74,12 @@ func serve(args []string, _ io.Writer) error {
 	// The collector waits until the heap has doubled. This much of it is never touched, so it costs addresses and no memory.
 	ballast := make([]byte, c.Headroom)
 	defer runtime.KeepAlive(ballast)
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
+	s.signals = make(chan os.Signal, 8)
+	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
 	if err := s.start(c); err != nil {
 		return err
 	}
-	return s.run(signals)
+	return s.run(s.signals)
 }
 
 // startLog starts the log before everything else; it ends after everything else.
@@ -187,7 +188,8 @@ func limits(c *config.Config) pool.Limits {
 
 func (s *server) console() (*pool.Pool, error) {
 	from := admin.Sources{Version: fullVersion(), Pools: s.pools.Stats, Clients: clientList(s.registry),
-		Config: func() [][3]string { return s.config.Load().Show() }}
+		Config:    func() [][3]string { return s.config.Load().Show() },
+		Terminate: s.registry.TerminateBackend, Ask: s.ask}
 	return pool.New("manifold", pool.Limits{}, func() (pool.Backend, error) { return admin.New(from), nil })
 }
 

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"manifold/proxy"
+	"manifold/proxy/admin"
 )
 
 // run obeys signals until the server has stopped: SIGTERM waits for the clients, SIGINT ends them, SIGQUIT ends the
@@ -46,6 +47,17 @@ func (s *server) run(signals <-chan os.Signal) error {
 		case <-s.engine.Failed():
 			s.crash("the write-ahead log could not be written")
 		}
+	}
+}
+
+// ask does what the console asks for as if a signal had come.
+func (s *server) ask(r admin.Request) bool {
+	sig := map[admin.Request]os.Signal{admin.Reload: syscall.SIGHUP, admin.ShutdownFast: syscall.SIGINT, admin.ShutdownSmart: syscall.SIGTERM}[r]
+	select {
+	case s.signals <- sig:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -22,6 +22,72 @@ type Sources struct {
 	Clients func() []Client
 	// Config gives the settings of the server as name, value and default.
 	Config func() [][3]string
+	// Terminate ends a client; false when there is none with that number.
+	Terminate func(pid uint32) bool
+	// Ask has the server do what a signal would make it do. It does not wait; false when too much has been asked already.
+	Ask func(Request) bool
+}
+
+// Request is what the console asks of the server as a whole.
+type Request uint8
+
+// The requests.
+const (
+	Reload        Request = iota // read the configuration again
+	ShutdownFast                 // end the clients and stop
+	ShutdownSmart                // stop once the clients have left
+)
+
+// actions are the commands without rows; an argument stands behind the name.
+func actions() []action {
+	ask := func(r Request) func(*Backend, string) error {
+		return func(b *Backend, _ string) error {
+			if !b.from.Ask(r) {
+				return pgerror.New(pgerror.CannotConnectNow, "the server has too many requests to serve first")
+			}
+			return nil
+		}
+	}
+	return []action{
+		{name: "RELOAD", tag: "RELOAD", help: "read the configuration again", run: ask(Reload)},
+		{name: "SHUTDOWN", tag: "SHUTDOWN", help: "end the clients and stop the server", run: ask(ShutdownFast)},
+		{name: "SHUTDOWN WAIT_FOR_CLIENTS", tag: "SHUTDOWN", help: "stop the server once the clients have left", run: ask(ShutdownSmart)},
+		{name: "KILL_CLIENT", argument: "pid", tag: "KILL_CLIENT", help: "end a client", run: (*Backend).killClient},
+	}
+}
+
+type action struct {
+	name     string
+	argument string // what it is, empty for none
+	tag      string
+	help     string
+	run      func(b *Backend, argument string) error
+}
+
+func (b *Backend) killClient(argument string) error {
+	pid, err := strconv.ParseUint(argument, 10, 32)
+	if err != nil || !b.from.Terminate(uint32(pid)) {
+		return pgerror.Newf(pgerror.UndefinedObject, "there is no client %s", argument)
+	}
+	return nil
+}
+
+// act runs an action; found is false when the words are none.
+func (b *Backend) act(name string, out backend.Sink) (found bool, err error) {
+	for _, a := range actions() {
+		argument, ok := name, a.argument == "" && name == a.name
+		if a.argument != "" {
+			argument, ok = strings.CutPrefix(name, a.name+" ")
+		}
+		if !ok {
+			continue
+		}
+		if err := a.run(b, argument); err != nil {
+			return true, err
+		}
+		return true, out.Complete(a.tag)
+	}
+	return false, nil
 }
 
 // Client is one that is logged in.
@@ -77,7 +143,10 @@ func (b *Backend) Simple(s *session.Session, text string, out backend.Sink) erro
 		if name == "HELP" {
 			name = "SHOW HELP"
 		}
-		found := false
+		found, err := b.act(name, out)
+		if err != nil {
+			return err
+		}
 		for _, c := range commands() {
 			if c.name == name {
 				found = true
@@ -180,9 +249,12 @@ func (b *Backend) config() table {
 }
 
 func (b *Backend) help() table {
-	t := table{cols: []string{"command", "shows"}}
+	t := table{cols: []string{"command", "does"}}
 	for _, c := range commands() {
 		t.rows = append(t.rows, []string{c.name, c.help})
+	}
+	for _, a := range actions() {
+		t.rows = append(t.rows, []string{strings.TrimSpace(a.name + " " + a.argument), a.help})
 	}
 	return t
 }

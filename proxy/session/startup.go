@@ -322,7 +322,7 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	c.s.Update(func(i *session.Info) {
 		i.ClientAddr, i.ClientPort, i.Application, i.StateChange = addr, port, app, now
 	})
-	c.lease = p.NewLease(c.task)
+	c.lease = p.NewLease(c.task, c.who.User)
 	c.task.SetSlots(c)
 	c.task.SetWake(c.wake)
 	c.s.Wake, c.s.Cancel = c.wakeResting, c.cancel
