@@ -112,6 +112,9 @@ func (m *Mechanism) writeOut(r Request, res *Result) error {
 	res.Write = time.Since(began)
 	err = m.Store.Sync()
 	res.Sync = time.Since(began) - res.Write
+	if err != nil {
+		m.Log.Poison(err) // the kernel may have dropped the pages: only redo from the checkpoint before brings them back
+	}
 	return err
 }
 

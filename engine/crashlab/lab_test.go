@@ -19,6 +19,28 @@ import (
 	"manifold/engine/vfs"
 )
 
+// TestReplay runs one seed twice: both must make the same calls and tell the same story, or a failing seed could not be
+// looked into.
+func TestReplay(t *testing.T) {
+	fs, err := image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first string
+	for n := range 2 {
+		lab := newLab(3, fs.Clone())
+		if err := lab.run(); err != nil {
+			t.Fatal(err)
+		}
+		story := fmt.Sprintf("%s\n%d changes", strings.Join(lab.story, "\n"), lab.fs.Changes())
+		if n == 0 {
+			first = story
+		} else if story != first {
+			t.Errorf("the first time:\n%s\nthe second:\n%s", first, story)
+		}
+	}
+}
+
 // rounds is how many crashes one cluster lives through.
 const rounds = 4
 

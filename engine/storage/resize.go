@@ -3,6 +3,8 @@ package storage
 import (
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"manifold/engine/base"
 	"manifold/engine/page"
@@ -240,12 +242,12 @@ func (m *Manager) SyncRelation(f base.RelFile, fk base.Fork) error {
 // have dropped what it could not write, so the caller must not try again but stop the server.
 func (m *Manager) Sync() error {
 	files, dirs := m.pend.take()
-	for n := range files {
+	for _, n := range slices.Sorted(maps.Keys(files)) {
 		if err := m.syncFile(n); err != nil {
 			return err
 		}
 	}
-	for d := range dirs {
+	for _, d := range slices.Sorted(maps.Keys(dirs)) {
 		if err := m.syncDir(d); err != nil {
 			return err
 		}

@@ -120,10 +120,17 @@ func (l *Log) lead(task *activity.Task, what need) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.leading = false
-	if err != nil && f.err.CompareAndSwap(nil, pgerror.From(err)) {
-		close(f.failed)
+	if err != nil {
+		l.Poison(err)
 	}
 	l.wakeLocked(err != nil, false)
+}
+
+// Poison makes the log take nothing more: the server stops, and its next start redoes what the files may have lost.
+func (l *Log) Poison(err error) {
+	if l.flush.err.CompareAndSwap(nil, pgerror.From(err)) {
+		close(l.flush.failed)
+	}
 }
 
 // wakeWritten wakes those who need room in the ring only, while the leader goes on to sync.
