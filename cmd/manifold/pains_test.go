@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,7 @@ func TestPainsOfPooling(t *testing.T) {
 		{"SET ROLE leaks", roleLeaks},
 		{"wrong rows under overload", wrongRows},
 		{"startup parameters dropped", startupParameters},
+		{"who is that client", whoIsThat},
 	} {
 		t.Run(p.name, func(t *testing.T) { p.run(t, s) })
 	}
@@ -249,6 +251,23 @@ func wrongRows(t *testing.T, s *crashServer) {
 		}()
 	}
 	wg.Wait()
+}
+
+func whoIsThat(t *testing.T, s *crashServer) {
+	x, y := s.client(t, "user=postgres"), s.client(t, "user=postgres")
+	must(t, x, "begin; set local role r")
+	_, port, err := net.SplitHostPort(x.Conn().LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := value(t, y, fmt.Sprintf(`select concat_ws('|', client_port, usename, state, wait_event_type, wait_event, query)
+		from pg_stat_activity where pid = %d`, x.PID()))
+	if want := port + "|postgres|idle in transaction|Client|ClientRead|begin; set local role r"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := value(t, x, "select inet_client_port()"); got != port {
+		t.Errorf("own port: %s", got)
+	}
 }
 
 func startupParameters(t *testing.T, s *crashServer) {

@@ -38,13 +38,20 @@ func registerSession(r registry) {
 	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
 		return types.Int(int64(s.Session.ID)), nil
 	}, "pg_backend_pid")
+	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+		in := s.Session.Info()
+		if in.ClientAddr == "" {
+			return types.Null, nil
+		}
+		return types.Int(int64(in.ClientPort)), nil
+	}, "inet_client_port")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Text("UTF8"), nil },
 		"pg_client_encoding", "getdatabaseencoding")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Bool(false), nil },
 		"pg_is_in_recovery", "pg_is_other_temp_schema", "row_security_active", "row_security_active_name",
 		"pg_isolation_test_session_is_blocked")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil },
-		"inet_client_addr", "inet_client_port", "inet_server_addr", "inet_server_port", "pg_last_wal_receive_lsn",
+		"inet_client_addr", "inet_server_addr", "inet_server_port", "pg_last_wal_receive_lsn",
 		"pg_last_wal_replay_lsn", "pg_last_xact_replay_timestamp", "pg_collation_actual_version", "pg_current_logfile")
 	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
 		if s.Host == nil {

@@ -2,6 +2,7 @@ package sysfuncs
 
 import (
 	"sort"
+	"strings"
 	"time"
 
 	"manifold/engine/base"
@@ -46,14 +47,14 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 			row[0] = oidOf(x.Database.OID)
 		}
 		row[1] = types.Int(int64(x.ID))
-		if x.User != nil {
-			row[2] = oidOf(x.User.OID)
+		if x.Login != nil {
+			row[2] = oidOf(x.Login.OID)
 		}
 		row[3] = types.Text(in.Application)
 		row[4], row[5] = types.Text(in.State), types.Text(in.Query)
 		if e, _ := x.Task.Waiting(); e.Name() != "" {
 			row[6], row[7] = types.Text(e.Class()), types.Text(e.Name())
-		} else if in.State == "idle" {
+		} else if strings.HasPrefix(in.State, "idle") {
 			row[6], row[7] = types.Text("Client"), types.Text("ClientRead")
 		}
 		row[8], row[9], row[10], row[11] = timestamp(in.TxStart), timestamp(in.QueryStart), timestamp(x.Started), timestamp(in.StateChange)
