@@ -31,11 +31,11 @@ func builtinName(oid base.OID) (string, bool) {
 	return "", false
 }
 
-// Checkpoint makes a checkpoint. pace is told how far it is and may wait; nil writes as fast as it can.
-func (e *Engine) Checkpoint(pace func(done, total int) error) (checkpoint.Result, error) {
+// Checkpoint makes a checkpoint; timed says that the time for it has come, not the log or a command. pace is told how far it is and may wait; nil writes as fast as it can.
+func (e *Engine) Checkpoint(timed bool, pace func(done, total int) error) (checkpoint.Result, error) {
 	e.checkpointMu.Lock()
 	defer e.checkpointMu.Unlock()
-	return e.cluster.Check.Run(checkpoint.Request{Pace: pace, Spare: 4 * segmentsAhead})
+	return e.cluster.Check.Run(checkpoint.Request{Timed: timed, Pace: pace, Spare: 4 * segmentsAhead})
 }
 
 // CleanBuffers writes up to max dirty pages that the clock will reach soon, and gives how many it wrote.
@@ -72,7 +72,7 @@ type commandHost Engine
 
 // Checkpoint implements command.Host.
 func (h *commandHost) Checkpoint(task *activity.Task) error {
-	_, err := (*Engine)(h).Checkpoint(nil)
+	_, err := (*Engine)(h).Checkpoint(false, nil)
 	return err
 }
 

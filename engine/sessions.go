@@ -9,6 +9,7 @@ import (
 	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
+	"manifold/engine/stats"
 	"manifold/engine/txn"
 )
 
@@ -214,4 +215,13 @@ func (h *activityHost) Terminate(pid uint32) bool {
 
 func (h *activityHost) Started() time.Time      { return h.started }
 func (h *activityHost) ConfigLoaded() time.Time { return time.Unix(0, h.loaded.Load()) }
-func (h *activityHost) Reload() error           { return pgerror.Unsupported("pg_reload_conf") }
+
+// Background implements sysfuncs.Host.
+func (h *activityHost) Background() stats.Background {
+	c, p := h.cluster.Check.Counts(), h.cluster.Pool.Stats()
+	return stats.Background{TimedCheckpoints: c.Timed, RequestedCheckpoints: c.Requested, CheckpointWrite: c.Write,
+		CheckpointSync: c.Sync, CheckpointPages: c.Pages, CleanPages: p.CleanWrites, CleanStops: p.CleanStops,
+		BackendPages: p.BackendWrites, Allocated: p.Allocated, Since: h.started}
+}
+
+func (h *activityHost) Reload() error { return pgerror.Unsupported("pg_reload_conf") }

@@ -44,7 +44,7 @@ func preparedSurvive(t *testing.T, checkpoint, crash bool) {
 	}
 	restart := func() {
 		if checkpoint {
-			if _, err := e.Checkpoint(nil); err != nil {
+			if _, err := e.Checkpoint(false, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

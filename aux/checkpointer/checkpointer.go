@@ -7,8 +7,8 @@ import (
 
 // Engine is what the checkpointer drives.
 type Engine interface {
-	// Checkpoint writes all dirty pages; pace is called with how far it is and may wait.
-	Checkpoint(pace func(done, total int) error) error
+	// Checkpoint writes all dirty pages; timed says that it is by time, for the counters; pace is called with how far it is and may wait.
+	Checkpoint(timed bool, pace func(done, total int) error) error
 	// RedoDistance gives the bytes of log written since the last checkpoint began.
 	RedoDistance() int64
 }
@@ -84,7 +84,7 @@ func (c *Checkpointer) Run(ctx context.Context) error {
 			c.log.Warn("checkpoints are occurring too frequently (%d seconds apart); consider increasing the configuration parameter \"max_wal_size\"", int(gap.Seconds()))
 		}
 		last = time.Now()
-		if err := c.engine.Checkpoint(c.pace(ctx, s, last)); err != nil {
+		if err := c.engine.Checkpoint(why == byTime, c.pace(ctx, s, last)); err != nil {
 			return err
 		}
 		c.log.Say("checkpoint complete in %.3f s", time.Since(last).Seconds())

@@ -39,8 +39,8 @@ func (h host) End(s *enginesession.Session) { h.Engine.Unregister(s) }
 func (h host) AwaitAnswer(s *enginesession.Session) error { return s.AwaitAnswer() }
 
 // Checkpoint implements checkpointer.Engine.
-func (h host) Checkpoint(pace func(done, total int) error) error {
-	_, err := h.Engine.Checkpoint(pace)
+func (h host) Checkpoint(timed bool, pace func(done, total int) error) error {
+	_, err := h.Engine.Checkpoint(timed, pace)
 	return err
 }
 

@@ -21,6 +21,7 @@ func (p *Pool) ExtendMany(task *activity.Task, f base.RelFile, fork base.Fork, n
 	var room [maxExtend]int32
 	frames := room[:0]
 	n = max(1, min(n, maxExtend, len(p.frames)/32))
+	p.allocated.Add(int64(n))
 	for range n {
 		i, err := p.victim(task)
 		if err != nil {

@@ -39,6 +39,8 @@ type Pool struct {
 
 	backendWrites atomic.Int64
 	cleanWrites   atomic.Int64
+	cleanStops    atomic.Int64
+	allocated     atomic.Int64
 }
 
 // New makes a pool. log may be nil until SetLog (recovery pins before the log is open for writing; hints then dirty
@@ -200,6 +202,7 @@ func (p *Pool) pinSlow(task *activity.Task, tag base.PageTag, k key, h uint64, h
 
 // load brings a page into a frame of its own. It gives again when another did so first.
 func (p *Pool) load(task *activity.Task, tag base.PageTag, k key, h uint64, how fill, r *Ring) (Buffer, bool, error) {
+	p.allocated.Add(1)
 	i, err := p.frameFor(task, r)
 	if err != nil {
 		return Buffer{}, false, err

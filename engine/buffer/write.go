@@ -98,6 +98,9 @@ func (p *Pool) CleanBuffers(max int) (int, error) {
 		written++
 	}
 	p.cleanWrites.Add(int64(written))
+	if written == max {
+		p.cleanStops.Add(1)
+	}
 	return written, nil
 }
 
@@ -249,11 +252,12 @@ func (p *Pool) dropFrame(i int32, match func(key) bool) {
 }
 
 // Stats are counters since the start.
-type Stats struct{ BackendWrites, CleanWrites int64 }
+type Stats struct{ BackendWrites, CleanWrites, CleanStops, Allocated int64 }
 
-// Stats gives the pool's counters: pages written by those who needed a frame, and by the background writer.
+// Stats gives the pool's counters: pages written by those who needed a frame, and by the background writer; rounds that the
+// latter ended at its limit; frames taken for pages.
 func (p *Pool) Stats() Stats {
-	return Stats{p.backendWrites.Load(), p.cleanWrites.Load()}
+	return Stats{p.backendWrites.Load(), p.cleanWrites.Load(), p.cleanStops.Load(), p.allocated.Load()}
 }
 
 // Pinned lists the pages that have pins, for leak checks in tests.

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"sync/atomic"
 	"time"
 
 	"manifold/engine/base"
@@ -35,10 +36,26 @@ type Mechanism struct {
 	Store   *storage.Manager
 	Control *control.Store
 	Txns    Transactions // may be nil
+
+	counts struct{ timed, requested, pages, write, sync atomic.Int64 } // durations in nanoseconds
+}
+
+// Counts are what checkpoints have done since the start.
+type Counts struct {
+	Timed, Requested, Pages int64
+	Write, Sync             time.Duration
+}
+
+// Counts gives the counters.
+func (m *Mechanism) Counts() Counts {
+	c := &m.counts
+	return Counts{Timed: c.timed.Load(), Requested: c.requested.Load(), Pages: c.pages.Load(),
+		Write: time.Duration(c.write.Load()), Sync: time.Duration(c.sync.Load())}
 }
 
 // Request says which kind of checkpoint is made.
 type Request struct {
+	Timed    bool                         // checkpoint_timeout is the cause
 	Shutdown bool                         // no writers are left; the control file says shut down
 	Pace     func(done, total int) error  // nil writes as fast as possible
 	Keep     func(redo base.LSN) base.LSN // the oldest log still needed (slots, wal_keep_size); nil: redo
@@ -74,6 +91,7 @@ func (m *Mechanism) Run(r Request) (Result, error) {
 	if err := m.writeOut(r, &res); err != nil {
 		return res, err
 	}
+	m.count(r, &res)
 	record, err := m.logRecord(c, r.Shutdown)
 	if err != nil {
 		return res, err
@@ -92,6 +110,18 @@ func (m *Mechanism) Run(r Request) (Result, error) {
 	err = m.cleanUp(r, c.Redo)
 	res.Total = time.Since(began)
 	return res, err
+}
+
+func (m *Mechanism) count(r Request, res *Result) {
+	c := &m.counts
+	if r.Timed {
+		c.timed.Add(1)
+	} else {
+		c.requested.Add(1)
+	}
+	c.pages.Add(int64(res.Pages))
+	c.write.Add(int64(res.Write))
+	c.sync.Add(int64(res.Sync))
 }
 
 // writeOut brings everything before the redo pointer to disk.

@@ -26,6 +26,7 @@ type Host interface {
 	Started() time.Time // of the server
 	ConfigLoaded() time.Time
 	Reload() error
+	Background() stats.Background
 }
 
 // Scope is what the functions of one statement may use.

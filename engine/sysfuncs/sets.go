@@ -159,6 +159,7 @@ func registerStatistics(r registry) {
 	moment("last_analyze_time", func(t *stats.Table) int64 { return t.ByUser.LastAnalyze.Load() })
 	moment("last_autovacuum_time", func(t *stats.Table) int64 { return t.Auto.LastVacuum.Load() })
 	moment("last_autoanalyze_time", func(t *stats.Table) int64 { return t.Auto.LastAnalyze.Load() })
+	registerBackground(r)
 	r.add(liveTuples, "pg_stat_get_live_tuples")
 	// What nobody counts is null: no number would be true.
 	null := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil }

@@ -80,6 +80,14 @@ func views() [][2]string {
 			s.client_addr, s.client_hostname, s.client_port, s.backend_start, s.xact_start, s.query_start, s.state_change,
 			s.wait_event_type, s.wait_event, s.state, s.backend_xid, s.backend_xmin, s.query_id, s.query, s.backend_type
 			FROM pg_stat_get_activity(NULL) s LEFT JOIN pg_database d ON s.datid = d.oid LEFT JOIN pg_authid u ON s.usesysid = u.oid`},
+		{"pg_stat_bgwriter", `SELECT pg_stat_get_bgwriter_timed_checkpoints() AS checkpoints_timed,
+			pg_stat_get_bgwriter_requested_checkpoints() AS checkpoints_req,
+			pg_stat_get_checkpoint_write_time() AS checkpoint_write_time,
+			pg_stat_get_checkpoint_sync_time() AS checkpoint_sync_time,
+			pg_stat_get_bgwriter_buf_written_checkpoints() AS buffers_checkpoint,
+			pg_stat_get_bgwriter_buf_written_clean() AS buffers_clean, pg_stat_get_bgwriter_maxwritten_clean() AS maxwritten_clean,
+			pg_stat_get_buf_written_backend() AS buffers_backend, pg_stat_get_buf_fsync_backend() AS buffers_backend_fsync,
+			pg_stat_get_buf_alloc() AS buffers_alloc, pg_stat_get_bgwriter_stat_reset_time() AS stats_reset`},
 		{"pg_stat_progress_vacuum", `SELECT s.pid, s.datid, d.datname, s.relid, CASE s.param1 WHEN 0 THEN 'initializing'::text
 			WHEN 1 THEN 'scanning heap' WHEN 2 THEN 'vacuuming indexes' WHEN 3 THEN 'vacuuming heap' WHEN 4 THEN 'cleaning up indexes'
 			WHEN 5 THEN 'truncating heap' WHEN 6 THEN 'performing final cleanup' END AS phase, s.param2 AS heap_blks_total,

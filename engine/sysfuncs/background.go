@@ -1,0 +1,42 @@
+package sysfuncs
+
+import (
+	"time"
+
+	"manifold/engine/builtins"
+	"manifold/engine/stats"
+	"manifold/engine/types"
+)
+
+// registerBackground adds what pg_stat_bgwriter reads.
+func registerBackground(r registry) {
+	add := func(name string, f func(b *stats.Background) types.Datum) {
+		r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+			if s.Host == nil {
+				return types.Null, nil
+			}
+			b := s.Host.Background()
+			return f(&b), nil
+		}, "pg_stat_get_"+name)
+	}
+	count := func(name string, f func(b *stats.Background) int64) {
+		add(name, func(b *stats.Background) types.Datum { return types.Int(f(b)) })
+	}
+	milliseconds := func(name string, f func(b *stats.Background) time.Duration) {
+		add(name, func(b *stats.Background) types.Datum {
+			return types.Float(float64(f(b).Microseconds()) / 1000)
+		})
+	}
+	count("bgwriter_timed_checkpoints", func(b *stats.Background) int64 { return b.TimedCheckpoints })
+	count("bgwriter_requested_checkpoints", func(b *stats.Background) int64 { return b.RequestedCheckpoints })
+	count("bgwriter_buf_written_checkpoints", func(b *stats.Background) int64 { return b.CheckpointPages })
+	count("bgwriter_buf_written_clean", func(b *stats.Background) int64 { return b.CleanPages })
+	count("bgwriter_maxwritten_clean", func(b *stats.Background) int64 { return b.CleanStops })
+	count("buf_written_backend", func(b *stats.Background) int64 { return b.BackendPages })
+	// Files are synced by checkpoints only.
+	count("buf_fsync_backend", func(*stats.Background) int64 { return 0 })
+	count("buf_alloc", func(b *stats.Background) int64 { return b.Allocated })
+	milliseconds("checkpoint_write_time", func(b *stats.Background) time.Duration { return b.CheckpointWrite })
+	milliseconds("checkpoint_sync_time", func(b *stats.Background) time.Duration { return b.CheckpointSync })
+	add("bgwriter_stat_reset_time", func(b *stats.Background) types.Datum { return timestamp(b.Since) })
+}

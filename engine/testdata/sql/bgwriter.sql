@@ -1,0 +1,6 @@
+select attname, atttypid::regtype from pg_attribute where attrelid = 'pg_stat_bgwriter'::regclass and attnum > 0 order by attnum;
+checkpoint;
+select checkpoints_timed >= 0 as timed, checkpoints_req > 0 as requested, checkpoint_write_time >= 0 as write,
+  checkpoint_sync_time >= 0 as sync, buffers_checkpoint > 0 as pages, buffers_clean >= 0 as clean, maxwritten_clean >= 0 as stops,
+  buffers_backend >= 0 as backend, buffers_backend_fsync = 0 as fsync, buffers_alloc > 0 as alloc, stats_reset <= now() as reset
+  from pg_stat_bgwriter;
