@@ -38,8 +38,15 @@ func (e *Engine) Checkpoint(timed bool, pace func(done, total int) error) (check
 	return e.cluster.Check.Run(checkpoint.Request{Timed: timed, Pace: pace, Spare: 4 * segmentsAhead})
 }
 
-// CleanBuffers writes up to max dirty pages that the clock will reach soon, and gives how many it wrote.
-func (e *Engine) CleanBuffers(max int) (int, error) { return e.cluster.Pool.CleanBuffers(max) }
+// CleanBuffers writes up to max dirty pages among the next ones that the clock can evict, and gives how many it wrote.
+func (e *Engine) CleanBuffers(ahead, max int) (int, error) {
+	return e.cluster.Pool.CleanBuffers(ahead, max)
+}
+
+// Buffers gives the size of the shared buffers in pages, and how many pages have been brought into them.
+func (e *Engine) Buffers() (size int, allocated int64) {
+	return e.cluster.Pool.Frames(), e.cluster.Pool.Stats().Allocated
+}
 
 // FlushLog makes durable what asynchronous commits have written.
 func (e *Engine) FlushLog() error { return e.cluster.Log.Flush(e.cluster.Log.InsertLSN()) }

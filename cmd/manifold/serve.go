@@ -205,7 +205,8 @@ func (s *server) startProcesses() {
 	}, s.log).Run})
 	s.aux.Start(supervisor.Process{Name: "background writer", Run: bgwriter.New(h, func() bgwriter.Settings {
 		v := get()
-		return bgwriter.Settings{Delay: v.ms("bgwriter_delay"), MaxPages: int(v.get("bgwriter_lru_maxpages").Int)}
+		return bgwriter.Settings{Delay: v.ms("bgwriter_delay"), MaxPages: int(v.get("bgwriter_lru_maxpages").Int),
+			Multiplier: v.get("bgwriter_lru_multiplier").Real}
 	}).Run})
 	s.aux.Start(supervisor.Process{Name: "walwriter", Run: walwriter.New(h, func() time.Duration {
 		return get().ms("wal_writer_delay")

@@ -28,7 +28,7 @@ func TestLatchCoupling(t *testing.T) {
 			default:
 			}
 			_, e1 := p.CheckpointWrite(nil)
-			_, e2 := p.CleanBuffers(8)
+			_, e2 := p.CleanBuffers(1<<20, 8)
 			if err := errors.Join(e1, e2); err != nil {
 				t.Error(err)
 			}

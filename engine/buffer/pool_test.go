@@ -92,7 +92,7 @@ func TestConcurrentIncrements(t *testing.T) {
 				return
 			default:
 			}
-			_, e1 := p.CleanBuffers(4)
+			_, e1 := p.CleanBuffers(1<<20, 4)
 			_, e2 := p.CheckpointWrite(nil)
 			if err := errors.Join(e1, e2); err != nil {
 				t.Error(err)

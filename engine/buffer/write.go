@@ -77,17 +77,21 @@ func (p *Pool) writeCopy(tag base.PageTag, private page.Page) error {
 	return p.store.Write(tag, private)
 }
 
-// CleanBuffers writes at most max dirty pages ahead of the clock hand that are about to be evicted: the background
-// writer's round. It gives how many it wrote.
-func (p *Pool) CleanBuffers(max int) (int, error) {
+// CleanBuffers walks ahead of the clock hand over the next pages that can be evicted, as many as ahead, and writes at most
+// max of them that are dirty: the background writer's round. It gives how many it wrote.
+func (p *Pool) CleanBuffers(ahead, max int) (int, error) {
 	n := uint64(len(p.frames))
 	hand := p.hand.Load()
 	written := 0
-	for k := uint64(1); k <= n && written < max; k++ {
+	for k := uint64(1); k <= n && written < max && ahead > 0; k++ {
 		i := int32((hand + k) % n)
 		f := &p.frames[i]
 		s := f.state.Load()
-		if s&(pinMask|usageMask) != 0 || s&flagDirty == 0 || !f.state.CompareAndSwap(s, s+pinOne) {
+		if s&(pinMask|usageMask) != 0 {
+			continue
+		}
+		ahead--
+		if s&flagDirty == 0 || !f.state.CompareAndSwap(s, s+pinOne) {
 			continue
 		}
 		err := p.writeFrame(i)

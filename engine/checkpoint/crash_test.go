@@ -216,7 +216,7 @@ func (c *cluster) workload(r *rand.Rand, l *ledger) error {
 		case op < 85:
 			err = c.hint(r.IntN(int(n)))
 		case op < 92:
-			_, err = c.Pool.CleanBuffers(4)
+			_, err = c.Pool.CleanBuffers(1<<20, 4)
 		case op < 94:
 			_, err = c.Run(Request{Spare: 2})
 		}

@@ -104,7 +104,7 @@ func workload(r *rand.Rand, c *Cluster, ws []*worker, l *ledger) error {
 			_, err = vacuum.Table(w.task, c.Txns, w.tab, []vacuum.Index{w.ix.NewWriter(w.task)}, vacuum.Options{Full: r.IntN(2) == 0,
 				TryExclusive: func() bool { return true }})
 		case op < 5:
-			_, err = c.Pool.CleanBuffers(4)
+			_, err = c.Pool.CleanBuffers(1<<20, 4)
 		case op < 12:
 			err = w.nextval(l)
 		default:
