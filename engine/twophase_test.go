@@ -122,3 +122,23 @@ func TestNumberOfALeftoverFile(t *testing.T) {
 		t.Errorf("%s temporary relations outlive the crash", got)
 	}
 }
+
+// TestEndOfPreparedIsDurable pins ROLLBACK PREPARED, and COMMIT PREPARED without synchronous_commit, that a power cut undid after
+// they were answered: the transaction was prepared again.
+func TestEndOfPreparedIsDurable(t *testing.T) {
+	for _, end := range []string{"rollback prepared 'x'", "commit prepared 'x'"} {
+		fs := newCluster(t).(*vfs.Mem)
+		e := prepareEngine(t, fs)
+		c := connect(t, e)
+		c.run("create table p (id int)")
+		c.run("begin; insert into p values (1); prepare transaction 'x'")
+		c.run("set synchronous_commit = off")
+		c.run(end)
+		fs = fs.Crash(4) // loses all that is not synced
+		_ = e.Abandon()
+		c = connect(t, prepareEngine(t, fs))
+		if got := c.run("select count(*) from pg_prepared_xacts"); got != "0" {
+			t.Errorf("after %s: %s prepared", end, got)
+		}
+	}
+}

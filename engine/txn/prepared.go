@@ -153,6 +153,9 @@ func (m *Manager) EndPrepared(task *activity.Task, gid string, commit bool, user
 	p.proc.Close()
 	p.proc.owner.Close()
 	m.prepared.forget(p)
+	if err == nil { // whatever synchronous_commit says: else the identifier may come back after its end was answered
+		err = m.log.WaitFlushed(task, m.log.InsertLSN())
+	}
 	return err
 }
 
