@@ -147,6 +147,7 @@ func TestKillLosesNothing(t *testing.T) {
 		t.Skip("starts the server many times")
 	}
 	s := newCrashServer(t)
+	s.args = []string{"--config", preparedConfig(t)}
 	s.start()
 	s.exec(`create table accounts (id int primary key, balance int not null, filler text);
 		create table tellers (id int primary key, balance int not null);
@@ -155,6 +156,7 @@ func TestKillLosesNothing(t *testing.T) {
 		insert into accounts select i, 0, repeat('x', 80) from generate_series(1, 1000) i;
 		insert into tellers select i, 0 from generate_series(1, 10) i;
 		insert into branches values (1, 0)`)
+	defines := newDefiners(s, 3)
 	var l ledger
 	for round := range rounds {
 		var wg sync.WaitGroup
@@ -162,11 +164,18 @@ func TestKillLosesNothing(t *testing.T) {
 			wg.Add(1)
 			go s.load(&l, round+1, client, &wg)
 		}
+		for n := range defines {
+			wg.Add(1)
+			go defines[n].load(s, &wg)
+		}
 		<-time.After(time.Duration(200+rand.IntN(1500)) * time.Millisecond)
 		s.kill()
 		wg.Wait()
 		s.start()
 		s.verify(&l, round)
+		for n := range defines {
+			defines[n].verify(s, round)
+		}
 	}
 	s.kill()
 	if out, err := exec.Command(s.bin, "check", s.data).CombinedOutput(); err != nil {
