@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -37,4 +38,18 @@ func TestConcurrentIncrementsAreNotLost(t *testing.T) {
 			t.Errorf("%s: %s increments of %s", table, got, want)
 		}
 	}
+}
+
+// TestOwnCatalogsSeeWhatOthersDrop: a transaction that has changed catalogs, and so reads them through a cache of its own, learns
+// of what others commit.
+func TestOwnCatalogsSeeWhatOthersDrop(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	a, b := connect(t, e), connect(t, e)
+	steps(t, a, "create table t3 (a int)", "begin", "create table other (a int)")
+	if got := a.run("select to_regtype('t3')::text"); !strings.Contains(got, "t3") {
+		t.Fatal(got)
+	}
+	steps(t, b, "drop table t3")
+	wants(t, a.run("create table t3 (a int)"), "CREATE TABLE")
+	steps(t, a, "commit")
 }

@@ -69,8 +69,10 @@ func (e *Engine) clearDirectories(dbs []*catalog.Database) error {
 
 func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {
 	out := map[base.OID][]base.RelFile{}
+	seen := map[base.RelFile]bool{} // any fork counts: a crash may have left only the map of free space
 	err := e.cluster.Store.Each(func(f storage.File) error {
-		if f.Number >= base.FirstNormalOID && f.Temp == 0 && f.Database != 0 && (f.Fork == base.MainFork || f.Fork == base.InitFork) {
+		if f.Number >= base.FirstNormalOID && f.Temp == 0 && f.Database != 0 && !seen[f.RelFile] {
+			seen[f.RelFile] = true
 			out[f.Database] = append(out[f.Database], f.RelFile)
 		}
 		return nil

@@ -88,12 +88,18 @@ func (b *Backend) attach(s *session.Session) {
 	b.values.b = b
 }
 
-// cache gives the catalog cache the session reads through.
+// cache gives the catalog cache the session reads through. One of its own begins anew when others have changed catalogs: it
+// learns of their commits by the shared cache's generation only.
 func (b *Backend) cache() *catalog.Cache {
-	if c := b.s.Catalog.Cache; c != nil {
-		return c
+	shared := b.svc.Caches(b.s.Database.OID)
+	own := &b.s.Catalog
+	if own.Cache == nil {
+		return shared
 	}
-	return b.svc.Caches(b.s.Database.OID)
+	if now := shared.Generation(); now != own.Shared {
+		own.Cache, own.Shared = newOverlay(b.s), now
+	}
+	return own.Cache
 }
 
 // searchPath gives the schemas of unqualified names for this statement; the transaction must have begun.

@@ -181,6 +181,7 @@ func (b *Backend) rollbackSub(depth int) {
 	s.After.Begin()
 	s.Pending.Begin()
 	if s.Catalog.Cache != nil {
+		s.Catalog.Shared = b.svc.Caches(s.Database.OID).Generation()
 		s.Catalog.Cache = newOverlay(s)
 		b.view.UseCache(s.Catalog.Cache)
 	}

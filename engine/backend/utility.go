@@ -238,6 +238,7 @@ func (c *commandContext) newExec() *exec.Context {
 func (b *Backend) changed(inv *catalog.Invalidation) {
 	s := b.s
 	if s.Catalog.Cache == nil {
+		s.Catalog.Shared = b.svc.Caches(s.Database.OID).Generation() // before anything is read into it
 		s.Catalog.Cache = newOverlay(s)
 	}
 	s.Catalog.Changes.Merge(inv)

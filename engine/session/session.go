@@ -129,6 +129,7 @@ func (i Isolation) String() string {
 // Overlay is the session's own view of the catalogs while its transaction has changed them; nil Cache otherwise.
 type Overlay struct {
 	Cache   *catalog.Cache
+	Shared  uint64 // generation of the shared cache that Cache is as new as
 	Changes catalog.Invalidation
 }
 
