@@ -7,6 +7,7 @@ import (
 	"manifold/engine/builtins"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/pgerror"
 	"manifold/engine/relation"
 	"manifold/engine/sql/deparse"
 	"manifold/engine/sql/query"
@@ -25,6 +26,18 @@ func registerDefinitions(r registry) {
 		"pg_get_statisticsobjdef_expressions", "pg_get_function_arg_default", "pg_get_function_sqlbody")
 	r.add(viewDef(false), "pg_get_viewdef", "pg_get_viewdef_ext", "pg_get_viewdef_wrap")
 	r.add(viewDef(true), "pg_get_viewdef_name", "pg_get_viewdef_name_ext")
+	r.add(ruleDef, "pg_get_ruledef", "pg_get_ruledef_ext")
+}
+
+// ruleDef is asked by psql for the rules of a relation that are not its view's query: there are none.
+func ruleDef(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	found := false
+	err := s.View.Scan(bootstrap.RelRewrite, bootstrap.IdxRewriteOidIndex, []types.Datum{types.Int(int64(oidArg(a[0])))},
+		func(base.TID, catalog.Row) error { found = true; return nil })
+	if found && err == nil {
+		err = pgerror.Unsupported("pg_get_ruledef of the query of a view")
+	}
+	return types.Null, err
 }
 
 // Expression prints a stored expression over a relation's row as pg_get_expr does; several (of an index) by commas.
