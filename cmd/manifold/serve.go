@@ -21,6 +21,7 @@ import (
 	"manifold/auxiliary/walwriter"
 	"manifold/cmd/manifold/internal/config"
 	"manifold/engine"
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
 	"manifold/pool"
@@ -198,27 +199,34 @@ func (s *server) startProcesses() {
 	get := func() values { return values(s.config.Load().PostgreSQL) }
 	h := host{s.engine}
 	s.aux = supervisor.New(s.log, s.crash)
-	s.aux.Start(supervisor.Process{Name: "checkpointer", Run: checkpointer.New(h, func() checkpointer.Settings {
+	start := func(name string, rests activity.Event, run func(context.Context) error) {
+		s.aux.Start(supervisor.Process{Name: name, Run: func(ctx context.Context) error {
+			defer s.engine.Auxiliary(name, rests)()
+			return run(ctx)
+		}})
+	}
+	s.engine.Auxiliary("logger", activity.EventSysLoggerMain) // runs since before the engine and ends after it
+	start("checkpointer", activity.EventCheckpointerMain, checkpointer.New(h, func() checkpointer.Settings {
 		v := get()
 		return checkpointer.Settings{Timeout: v.seconds("checkpoint_timeout"), MaxWAL: v.get("max_wal_size").Int << 20,
 			Completion: v.get("checkpoint_completion_target").Real, Warning: v.seconds("checkpoint_warning")}
-	}, s.log).Run})
-	s.aux.Start(supervisor.Process{Name: "background writer", Run: bgwriter.New(h, func() bgwriter.Settings {
+	}, s.log).Run)
+	start("background writer", activity.EventBgWriterMain, bgwriter.New(h, func() bgwriter.Settings {
 		v := get()
 		return bgwriter.Settings{Delay: v.ms("bgwriter_delay"), MaxPages: int(v.get("bgwriter_lru_maxpages").Int),
 			Multiplier: v.get("bgwriter_lru_multiplier").Real}
-	}).Run})
-	s.aux.Start(supervisor.Process{Name: "walwriter", Run: walwriter.New(h, func() time.Duration {
+	}).Run)
+	start("walwriter", activity.EventWALWriterMain, walwriter.New(h, func() time.Duration {
 		return get().ms("wal_writer_delay")
-	}).Run})
-	s.aux.Start(supervisor.Process{Name: "autovacuum launcher", Run: autovacuum.New(h, func() autovacuum.Settings {
+	}).Run)
+	start("autovacuum launcher", activity.EventAutovacuumMain, autovacuum.New(h, func() autovacuum.Settings {
 		v := get()
 		return autovacuum.Settings{Enabled: v.get("autovacuum").Bool, Naptime: v.seconds("autovacuum_naptime"),
 			Workers:         int(v.get("autovacuum_max_workers").Int),
 			InsertThreshold: v.get("autovacuum_vacuum_insert_threshold").Int, InsertScale: v.get("autovacuum_vacuum_insert_scale_factor").Real,
 			VacuumThreshold: v.get("autovacuum_vacuum_threshold").Int, VacuumScale: v.get("autovacuum_vacuum_scale_factor").Real,
 			AnalyzeThreshold: v.get("autovacuum_analyze_threshold").Int, AnalyzeScale: v.get("autovacuum_analyze_scale_factor").Real}
-	}, s.log).Run})
+	}, s.log).Run)
 }
 
 // tuneCollector obeys memory.limit.

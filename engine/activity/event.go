@@ -28,6 +28,7 @@ const (
 	EventBgWriterMain
 	EventWALWriterMain
 	EventAutovacuumMain
+	EventSysLoggerMain
 	EventVacuumDelay
 	EventVacuumTruncate
 	EventParseMemory // for other large texts to leave the parser
@@ -59,6 +60,7 @@ var events = [eventCount][2]string{
 	EventBgWriterMain:      {"Activity", "BgWriterMain"},
 	EventWALWriterMain:     {"Activity", "WalWriterMain"},
 	EventAutovacuumMain:    {"Activity", "AutoVacuumMain"},
+	EventSysLoggerMain:     {"Activity", "SysLoggerMain"},
 	EventVacuumDelay:       {"Timeout", "VacuumDelay"},
 	EventVacuumTruncate:    {"Timeout", "VacuumTruncate"},
 	EventParseMemory:       {"IPC", "ParseMemory"},

@@ -51,7 +51,9 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 			row[2] = oidOf(x.Login.OID)
 		}
 		row[3] = types.Text(in.Application)
-		row[4], row[5] = types.Text(in.State), types.Text(in.Query)
+		if row[5] = types.Text(in.Query); in.State != "" { // an auxiliary process has none
+			row[4] = types.Text(in.State)
+		}
 		if e, _ := x.Task.Waiting(); e.Name() != "" {
 			row[6], row[7] = types.Text(e.Class()), types.Text(e.Name())
 		} else if strings.HasPrefix(in.State, "idle") {
