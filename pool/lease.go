@@ -10,6 +10,7 @@ import (
 	"manifold/engine/activity"
 	"manifold/engine/invariant"
 	"manifold/engine/pgerror"
+	"manifold/pool/turns"
 )
 
 // Lease is one session's claim on a slot and a backend. It implements activity.Slots, so that the session's task gives the
@@ -23,16 +24,17 @@ type Lease struct {
 	yielded bool
 	ready   chan struct{}
 
-	prev, next *Lease // guarded by pool.mu
-	queued     bool   // guarded by pool.mu
-	class      Class  // guarded by pool.mu
-	resuming   bool   // guarded by pool.mu; counted in pool.inside
-	counted    bool   // guarded by pool.mu; counted in pool.parked
+	entry    turns.Entry[*Lease] // guarded by pool.mu; in the line of user and class while queued
+	queued   bool                // guarded by pool.mu
+	class    Class               // guarded by pool.mu
+	resuming bool                // guarded by pool.mu; counted in pool.inside
+	counted  bool                // guarded by pool.mu; counted in pool.parked
 }
 
 // NewLease makes a lease for the session of the task, and joins the task to it. Users take turns in the queues.
 func (p *Pool) NewLease(task *activity.Task, userName string) *Lease {
 	l := &Lease{pool: p, user: p.join(userName), task: task, ready: make(chan struct{}, 1)}
+	l.entry.Value = l
 	task.SetSlots(l)
 	p.leases.Add(1)
 	return l
@@ -147,7 +149,7 @@ func (l *Lease) wait(c Class) error {
 			p.mu.Unlock() // the slots are busy, which is no reason to give up
 			continue
 		}
-		p.queues[l.class].remove(l, l.class)
+		p.queues[l.class].Remove(&l.user.lines[l.class], &l.entry)
 		l.queued = false
 		parked := p.parked
 		p.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"manifold/engine/invariant"
 	"manifold/engine/pgerror"
+	"manifold/pool/turns"
 )
 
 // Class orders statements that wait for a slot.
@@ -84,6 +85,16 @@ type Pool struct {
 	users  map[string]*user // guarded by mu; those with leases
 }
 
+// queue is the leases that wait in a class; users take turns.
+type queue = turns.Queue[*Lease]
+
+// user is the sessions of one user of a pool.
+type user struct {
+	name   string
+	leases int                         // guarded by pool.mu
+	lines  [classes]turns.Line[*Lease] // guarded by pool.mu; those that wait, by class
+}
+
 // New makes a pool; open makes its backends.
 func New(name string, limits Limits, open func() (Backend, error)) (*Pool, error) {
 	limits = limits.resolve()
@@ -136,7 +147,7 @@ func (p *Pool) Stat() Stat {
 	st := Stat{Name: p.name, Slots: p.limits.Slots, Running: p.limits.Slots - p.free, Parked: p.inside, Grants: p.grants,
 		Backends: int(p.alive.Load()), Leases: int(p.leases.Load()), Waited: time.Duration(p.waited.Load())}
 	for i := range p.queues {
-		st.Waiting += p.queues[i].n
+		st.Waiting += p.queues[i].Len()
 	}
 	return st
 }
@@ -158,11 +169,11 @@ func (p *Pool) enter(l *Lease, c Class) (bool, error) {
 		p.dispatchLocked() // one who resumes may have made room below the limit of parked statements
 		return true, nil
 	}
-	if limited(c) && p.queues[Normal].n+p.queues[Long].n >= p.limits.Queue {
+	if limited(c) && p.queues[Normal].Len()+p.queues[Long].Len() >= p.limits.Queue {
 		return false, pgerror.Newf(pgerror.TooManyConnections, "too many statements are waiting for a backend").
 			WithDetail("The limit of the queue is %d.", p.limits.Queue)
 	}
-	p.queues[c].push(l, c)
+	p.queues[c].Push(&l.user.lines[c], &l.entry)
 	l.queued, l.class = true, c
 	return false, nil
 }
@@ -205,7 +216,7 @@ func (p *Pool) dispatchLocked() {
 		if !ok {
 			return
 		}
-		l := p.queues[c].pop(c)
+		l, _ := p.queues[c].Pop()
 		l.queued = false
 		p.grantLocked(l)
 		l.ready <- struct{}{} // has room for one; never blocks
@@ -215,9 +226,9 @@ func (p *Pool) dispatchLocked() {
 // chooseLocked picks the class that is next.
 func (p *Pool) chooseLocked() (Class, bool) {
 	begin, fresh := p.freshLocked()
-	old, has := Resumed, p.queues[Resumed].n > 0
+	old, has := Resumed, p.queues[Resumed].Len() > 0
 	if !has {
-		old, has = Holder, p.queues[Holder].n > 0
+		old, has = Holder, p.queues[Holder].Len() > 0
 	}
 	switch {
 	case fresh && (!has || p.grants%starveEvery == starveEvery-1):
@@ -240,9 +251,9 @@ func (p *Pool) freshLocked() (Class, bool) {
 	}
 	other := Normal + Long - p.turn
 	switch {
-	case p.queues[p.turn].n > 0:
+	case p.queues[p.turn].Len() > 0:
 		return p.turn, true
-	case p.queues[other].n > 0:
+	case p.queues[other].Len() > 0:
 		return other, true
 	}
 	return 0, false

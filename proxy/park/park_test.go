@@ -215,6 +215,7 @@ func TestTurns(t *testing.T) {
 	add := func(g *Group, n int, urgent bool) {
 		for i := range n {
 			s := &Seat{group: g, urgent: urgent}
+			s.entry.Value = s
 			names[s] = fmt.Sprintf("%s%d%v", g.name, i, urgent)
 			q.push(s)
 		}

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"manifold/engine/pgerror"
+	"manifold/pool/turns"
 )
 
 // Verdict is what a client's Run ends with.
@@ -41,18 +42,18 @@ type Seat struct {
 	gen    uint32
 	group  *Group // nil until Start
 	state  atomic.Uint32
-	hung   atomic.Bool   // the peer has closed its side
-	news   chan struct{} // has room for one: for a client that waits while it runs
-	next   *Seat         // guarded by p.mu: in its group's list
-	urgent bool          // set by the client before it rests
-	heavy  bool          // likewise
+	hung   atomic.Bool        // the peer has closed its side
+	news   chan struct{}      // has room for one: for a client that waits while it runs
+	entry  turns.Entry[*Seat] // guarded by p.mu: in a line of its group
+	urgent bool               // set by the client before it rests
+	heavy  bool               // likewise
 }
 
 // Group is the clients that share a turn: those of one user. Groups with ready clients are served in turn.
 type Group struct {
 	name  string
-	seats int // guarded by mu of the poller
-	lists [levels]list
+	seats int                       // guarded by mu of the poller
+	lines [levels]turns.Line[*Seat] // guarded by mu of the poller: those that are ready
 }
 
 // Hung tells whether the peer has closed its side. The end is then there to be read behind what was sent, and no event will
@@ -68,6 +69,7 @@ func (p *Poller) join(fd int) (*Seat, error) {
 	}
 	p.gen++
 	s := &Seat{p: p, fd: int32(fd), gen: p.gen, news: make(chan struct{}, 1)}
+	s.entry.Value = s
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: s.fd, Pad: int32(s.gen)}
 	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
 		return nil, pgerror.Newf(pgerror.InsufficientResources, "could not watch a connection: %v", err)
