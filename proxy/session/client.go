@@ -59,8 +59,9 @@ type Client struct {
 	idle  idleTimer
 
 	mu       sync.Mutex
-	running  bool      // guarded by mu: a message runs that may be cancelled
-	deadline time.Time // guarded by mu: of the statement that runs; zero is none
+	running  bool        // guarded by mu: a message runs that may be cancelled
+	deadline time.Time   // guarded by mu: of the statement that runs; zero is none
+	reaper   *time.Timer // guarded by mu: nil unless the peer has closed and a statement ran then
 	writing  atomic.Bool
 }
 
@@ -279,6 +280,7 @@ func (c *Client) log(e *pgerror.Error) { c.cfg.Log.Event(&c.who, e, "") }
 // close drops all that the client holds.
 func (c *Client) close() {
 	c.stopTimer()
+	c.stopReaper()
 	c.idle.end()
 	if c.lease != nil {
 		if c.s.Settings.Get("log_disconnections").Bool {

@@ -69,18 +69,35 @@ func (c *Client) wakeResting() {
 // Hangup implements park.Client: nobody is there any more to take an answer.
 func (c *Client) Hangup() { c.reap() }
 
-// reap ends the statement of a client that is gone, unless it ends soon by itself: what was sent before the end of a
-// connection still counts.
+// reap ends the statement that runs for a client that is gone, unless it ends soon by itself: what was sent before the end of
+// a connection still counts. When none runs there is nothing to end; begin asks again.
 func (c *Client) reap() {
-	time.AfterFunc(grace, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.running {
-			e := pgerror.New(pgerror.ConnectionFailure, "connection to client lost")
-			e.Severity = pgerror.SeverityFatal
-			c.task.Terminate(e)
-		}
-	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running && c.reaper == nil {
+		c.reaper = time.AfterFunc(grace, c.reapNow)
+	}
+}
+
+// reapNow runs on the timer's goroutine.
+func (c *Client) reapNow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reaper = nil
+	if c.running {
+		e := pgerror.New(pgerror.ConnectionFailure, "connection to client lost")
+		e.Severity = pgerror.SeverityFatal
+		c.task.Terminate(e)
+	}
+}
+
+// stopReaper lets a timer not keep the memory of a client that is over.
+func (c *Client) stopReaper() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reaper != nil {
+		c.reaper.Stop()
+	}
 }
 
 // idleTimer ends a client that is silent for too long. Only the client's runner touches it; the timer wakes the client.
