@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"manifold/engine/activity"
@@ -118,26 +119,26 @@ func onOff(v bool) string {
 
 // storedSettings applies what ALTER DATABASE ... SET and ALTER ROLE ... SET have stored, the more specific last.
 func (e *Engine) storedSettings(s *session.Session) error {
-	for _, k := range [][2]base.OID{{s.Database.OID, 0}, {0, s.User.OID}, {s.Database.OID, s.User.OID}} {
-		var list []string
-		err := e.read(s.Task, s.Database.OID, func(v *catalog.View) error {
+	var list []string
+	err := e.read(s.Task, s.Database.OID, func(v *catalog.View) error {
+		for _, k := range [][2]base.OID{{s.Database.OID, 0}, {0, s.User.OID}, {s.Database.OID, s.User.OID}} {
 			r, err := v.Row(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, oidDatum(k[0]), oidDatum(k[1]))
-			if r != nil {
-				list = r.Texts(bootstrap.ColDbRoleSettingSetconfig)
+			if err != nil {
+				return err
 			}
-			return err
-		})
-		if err != nil {
-			return err
+			if r != nil {
+				list = append(list, r.Texts(bootstrap.ColDbRoleSettingSetconfig)...)
+			}
 		}
-		for _, entry := range list {
-			for i := range entry {
-				if entry[i] == '=' {
-					if err := s.Settings.Preset(entry[:i], entry[i+1:]); err != nil {
-						s.Notice(pgerror.From(err))
-					}
-					break
-				}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, entry := range list {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			if err := s.Settings.Preset(name, value); err != nil {
+				s.Notice(pgerror.From(err))
 			}
 		}
 	}

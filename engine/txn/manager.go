@@ -20,8 +20,12 @@ import (
 // OIDBatch is how many OIDs one log record covers.
 const OIDBatch = 8192
 
-// horizonEvery is how many snapshots or ids of a session pass between its refreshes of the horizon.
-const horizonEvery = 32
+// horizonEvery is how many snapshots or ids of a session pass between its refreshes of the horizon; with many sessions, which
+// a refresh has to look at one by one, one more for each horizonShare of them.
+const (
+	horizonEvery = 32
+	horizonShare = 4
+)
 
 // Config is what a manager works on, and the counters that recovery found.
 type Config struct {
@@ -65,8 +69,7 @@ type Manager struct {
 	nextOID   base.OID
 	oidLogged atomic.Uint32 // OIDs below are covered by a log record; set in the commit section
 
-	procMu sync.Mutex // guards replacement of procs
-	procs  atomic.Pointer[[]*Proc]
+	procs procTable
 
 	exports  exports
 	prepared preparedSet
@@ -78,7 +81,6 @@ type Manager struct {
 func New(c Config) (*Manager, error) {
 	m := &Manager{log: c.Log, clog: c.Clog, locks: c.Locks, pool: c.Pool, ssi: predicate.New(predicate.DefaultLimits())}
 	m.builders.New = func() any { return new(wal.Builder) }
-	m.procs.Store(&[]*Proc{})
 	next := max(c.NextXID, base.FirstXID)
 	m.nextXID.Store(uint64(next))
 	m.oldestXID.Store(uint64(base.FirstXID))

@@ -27,7 +27,8 @@ type Proc struct {
 	xid    atomic.Uint64 // the running top-level id, zero for none; read by observers
 
 	regs  []base.LSN // registered snapshots, in the order of registration
-	ticks uint32
+	ticks uint32     // since the last refresh of the horizon
+	place int32      // in the table of sessions
 	tx    Tx
 
 	onCommit func(base.LSN) // bound once, so that a commit allocates nothing
@@ -42,28 +43,24 @@ func (m *Manager) NewProc(owner *lock.Owner) *Proc {
 	p := &Proc{m: m, owner: owner}
 	p.tx.p = p
 	p.onCommit = p.tx.committedAt
-	m.procMu.Lock()
-	defer m.procMu.Unlock()
-	old := *m.procs.Load()
-	procs := make([]*Proc, len(old), len(old)+1)
-	copy(procs, old)
-	procs = append(procs, p)
-	m.procs.Store(&procs)
+	m.procs.add(p)
+	p.ticks = uint32(p.place) % m.refreshEvery() // or all would refresh at the same time
 	return p
 }
 
 // Close unregisters the session; its transaction must have ended.
-func (p *Proc) Close() {
-	m := p.m
-	m.procMu.Lock()
-	defer m.procMu.Unlock()
-	var procs []*Proc
-	for _, q := range *m.procs.Load() {
-		if q != p {
-			procs = append(procs, q)
-		}
+func (p *Proc) Close() { p.m.procs.remove(p) }
+
+// refreshEvery gives the number of ticks between a session's refreshes of the horizon.
+func (m *Manager) refreshEvery() uint32 { return horizonEvery + uint32(m.procs.n.Load())/horizonShare }
+
+// tick counts a snapshot or an id; true when it is time to refresh the horizon.
+func (p *Proc) tick() bool {
+	if p.ticks++; p.ticks < p.m.refreshEvery() {
+		return false
 	}
-	m.procs.Store(&procs)
+	p.ticks = 0
+	return true
 }
 
 // Owner gives the session's lock owner; Manager what it is registered with.
@@ -87,7 +84,7 @@ func (p *Proc) register() base.LSN {
 		}
 	}
 	p.regs = append(p.regs, base.LSN(s))
-	if p.ticks++; p.ticks%horizonEvery == 0 && m.horizon.Load() < s {
+	if p.tick() && m.horizon.Load() < s {
 		m.RefreshHorizon()
 	}
 	return base.LSN(s)
@@ -121,11 +118,11 @@ func (m *Manager) Horizon() base.LSN { return base.LSN(m.horizon.Load()) }
 func (m *Manager) RefreshHorizon() base.LSN {
 	h := uint64(min(m.Durable(), m.Now()))
 	raise(&m.announced, h)
-	for _, p := range *m.procs.Load() {
+	m.procs.each(func(p *Proc) {
 		if s := p.oldest.Load(); s != 0 && s < h {
 			h = s
 		}
-	}
+	})
 	raise(&m.horizon, h)
 	return m.Horizon()
 }
@@ -142,22 +139,22 @@ func raise(a *atomic.Uint64, v uint64) {
 // Running gives the ids of the top-level transactions that run now, in no order, and the next id.
 func (m *Manager) Running(dst []base.XID) ([]base.XID, base.XID) {
 	next := m.NextXID()
-	for _, p := range *m.procs.Load() {
+	m.procs.each(func(p *Proc) {
 		if x := p.xid.Load(); x != 0 {
 			dst = append(dst, base.XID(x))
 		}
-	}
+	})
 	return dst, next
 }
 
 // OldestRunning gives the oldest running top-level id, or the next id.
 func (m *Manager) OldestRunning() base.XID {
 	oldest := m.NextXID()
-	for _, p := range *m.procs.Load() {
+	m.procs.each(func(p *Proc) {
 		if x := p.xid.Load(); x != 0 && base.XID(x) < oldest {
 			oldest = base.XID(x)
 		}
-	}
+	})
 	return oldest
 }
 

@@ -205,7 +205,7 @@ func (t *Tx) assign(task *activity.Task) (base.XID, error) {
 		}
 		x = s.xid
 	}
-	if t.p.ticks++; t.p.ticks%horizonEvery == 0 {
+	if t.p.tick() {
 		m.RefreshHorizon()
 	}
 	return x, nil
