@@ -69,6 +69,8 @@ type Engine struct {
 	plans    map[base.OID]*plancache.Cache
 	sessions map[uint32]*session.Session
 
+	logTuning logTuning
+
 	stopNotify func() // ends the delivery of notifications
 
 	checkpointMu sync.Mutex // one checkpoint at a time
@@ -150,7 +152,7 @@ func open(cfg Config) (*Engine, error) {
 		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
 		Table: func(d *relation.Desc) *heap.Table { return e.opened.Table(d) }}
 	e.startNotify()
-	return e, nil
+	return e, e.logTuning.start(c.Log, cfg.Settings)
 }
 
 // startNotify delivers notifications until Shutdown or Abandon.
@@ -273,6 +275,7 @@ func (e *Engine) NewSession(task *activity.Task) *session.Session {
 	owner.SetStatement(func() string { return s.Info().Query })
 	s.Proc = e.cluster.Txns.NewProc(owner)
 	s.Proc.AfterEnd = e.afterEnd(s)
+	s.Tune = func(g *session.Settings) { e.logTuning.session(id, g) }
 	return s
 }
 

@@ -157,6 +157,7 @@ func (e *Engine) Unregister(s *session.Session) {
 	e.mu.Lock()
 	delete(e.sessions, s.ID)
 	e.mu.Unlock()
+	e.logTuning.forget(s.ID)
 	if s.Proc != nil {
 		owner := s.Proc.Owner()
 		s.Proc.Close()

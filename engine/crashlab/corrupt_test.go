@@ -60,7 +60,7 @@ func flippedBit(t *testing.T, r *rand.Rand, fs *vfs.Mem) {
 
 func open(t *testing.T, fs vfs.FS) (*engine.Engine, *client) {
 	t.Helper()
-	e, err := engine.Open(context.Background(), config(fs))
+	e, err := engine.Open(context.Background(), config(fs, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,3 +174,15 @@ func (p Page) OrByte(off int, bits byte) {
 	w := off &^ 3
 	atomic.OrUint32((*uint32)(unsafe.Pointer(&p[w])), uint32(bits)<<(8*(off&3)))
 }
+
+// MaskHints clears on a private copy what may differ between two copies of one page: checksum, LSN, flags, hint of pruning and
+// unused space.
+func (p Page) MaskHints() {
+	clear(p[offChecksum : offChecksum+4])
+	p.SetFlags(0)
+	p.SetLSN(0)
+	p.SetPruneXID(0)
+	if lo, up := p.Lower(), p.Upper(); lo >= HeaderSize && lo < up && up <= Size {
+		clear(p[lo:up])
+	}
+}

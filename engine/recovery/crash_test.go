@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"manifold/engine/access/btree"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -64,8 +65,11 @@ func seqDesc() *relation.Desc {
 
 var seqParams = sequence.Params{Start: 1, Increment: 1, Min: 1, Max: 1 << 60, Cache: 1}
 
-func crashCluster(t *testing.T, fs *vfs.Mem, l *ledger, fresh bool) (*Cluster, []*worker) {
+func crashCluster(t *testing.T, fs *vfs.Mem, l *ledger, fresh, checks bool) (*Cluster, []*worker) {
 	c := startOn(t, fs, 24)
+	if checks { // redo is compared with images of all pages
+		c.Log.SetChecks(math.MaxUint32)
+	}
 	tab, ix := c.openKV()
 	if fresh {
 		if err := c.Store.CreateDatabase(base.DefaultTablespace, testDB); err != nil {
@@ -367,11 +371,12 @@ func TestPowerCuts(t *testing.T) {
 	if testing.Short() {
 		seeds = 8
 	}
+	compared := 0
 	for seed := uint64(1); seed <= seeds; seed++ {
 		r := rand.New(rand.NewPCG(seed, 7))
 		fs := newFS(t)
 		l := &ledger{base: map[int64]int64{}}
-		c, ws := crashCluster(t, fs, l, true)
+		c, ws := crashCluster(t, fs, l, true, seed%2 == 0)
 		for round := range uint64(4) {
 			fs.Inject(vfs.Fault{Nth: 1 + r.IntN(600), Err: vfs.ErrPowerCut})
 			if err := workload(r, c, ws, l); !errors.Is(err, vfs.ErrPowerCut) {
@@ -380,12 +385,16 @@ func TestPowerCuts(t *testing.T) {
 			fs = fs.Crash(seed*100 + round)
 			check := startOn(t, fs, 64)
 			l.verify(t, seed, check)
+			compared += check.Compared
 			if r.IntN(2) == 0 {
 				fs = fs.Crash(seed*100 + 50 + round) // again, right after recovery
 			} else if err := check.Shutdown(); err != nil {
 				t.Fatal(err)
 			}
-			c, ws = crashCluster(t, fs, l, false)
+			c, ws = crashCluster(t, fs, l, false, seed%2 == 0)
 		}
+	}
+	if compared < 1000 {
+		t.Errorf("only %d pages were compared after redo", compared)
 	}
 }

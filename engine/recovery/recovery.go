@@ -44,6 +44,7 @@ type Cluster struct {
 
 	Crashed   bool     // there was no shutdown checkpoint
 	Replayed  int      // records
+	Compared  int      // pages compared with images after redo (wal_consistency_checking)
 	RedoStart base.LSN // where replay began
 	RedoEnd   base.LSN // where the log ended
 	Aborted   int      // transactions that were running when the cluster stopped
@@ -188,6 +189,9 @@ func (c *Cluster) replay(fs vfs.FS, f control.File, w wal.Options, replay *txn.R
 		if err := m.Redo(ctx, rec); err != nil {
 			return wal.Position{}, err
 		}
+		if err := ctx.Compare(rec, &m); err != nil {
+			return wal.Position{}, err
+		}
 		c.Replayed++
 	}
 	at := r.Position()
@@ -196,6 +200,7 @@ func (c *Cluster) replay(fs vfs.FS, f control.File, w wal.Options, replay *txn.R
 	}
 	at.Redo = f.Checkpoint.Redo
 	c.RedoEnd = at.End
+	c.Compared = ctx.Compared
 	return at, ctx.CheckMissing()
 }
 

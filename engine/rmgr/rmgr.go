@@ -27,6 +27,7 @@ const (
 	Sequence    uint8 = 15
 	SPGiST      uint8 = 16
 	BRIN        uint8 = 17
+	Generic     uint8 = 20
 	Message     uint8 = 21
 )
 
@@ -38,6 +39,8 @@ type Manager struct {
 	Redo func(*RedoContext, *wal.Record) error
 	// Describe renders a record for waldump in one line.
 	Describe func(*wal.Record) string
+	// Mask clears on a copy of a page what redo need not repeat: hints, unused space. Nil: its pages are not compared.
+	Mask func(page.Page)
 }
 
 // Action says what redo has to do with a block.
@@ -53,10 +56,13 @@ const (
 
 // RedoContext is what a redo function works with.
 type RedoContext struct {
-	Pool    *buffer.Pool
-	Store   *storage.Manager
-	missing map[base.PageTag]base.LSN
-	scratch []byte
+	Pool     *buffer.Pool
+	Store    *storage.Manager
+	missing  map[base.PageTag]base.LSN
+	scratch  []byte
+	Compared int // pages that Compare found right
+	want     page.Page
+	got      page.Page
 }
 
 // scratchSize holds any page and any tuple.

@@ -125,6 +125,7 @@ func (q *Sequences) write(buf buffer.Buffer, d *relation.Desc, s State) (base.LS
 		data[8] = 1
 	}
 	b.Data(data[:])
+	put(buf.Page(), s) // what redo makes of it; the caller goes on from there
 	b.Block(0, buf.Tag(), buf.Page(), wal.WillInit)
 	lsn, err := q.log.Insert(b)
 	if err == nil {
@@ -220,7 +221,6 @@ func (q *Sequences) Set(task *activity.Task, d *relation.Desc, p Params, last in
 	defer buf.UnlockRelease()
 	buf.MarkDirty()
 	s := State{Last: last, Called: called}
-	put(buf.Page(), s)
 	if _, err = q.write(buf, d, s); err == nil {
 		task.NoteLogDep(buf.Page().LSN())
 	}
@@ -240,7 +240,7 @@ func (q *Sequences) Read(task *activity.Task, d *relation.Desc) (State, error) {
 
 // Manager gives the resource manager of sequence records.
 func Manager() rmgr.Manager {
-	return rmgr.Manager{ID: rmgr.Sequence, Name: "Sequence", Redo: redo, Describe: describe}
+	return rmgr.Manager{ID: rmgr.Sequence, Name: "Sequence", Redo: redo, Describe: describe, Mask: page.Page.MaskHints}
 }
 
 func decode(r *wal.Record) (State, error) {

@@ -46,6 +46,9 @@ func (s *Session) Hot() *Hot {
 	case "serializable":
 		s.hot.Isolation = Serializable
 	}
+	if s.Tune != nil {
+		s.Tune(g)
+	}
 	s.hotStamp = s.Settings.Stamp() + 1
 	return &s.hot
 }

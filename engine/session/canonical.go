@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"manifold/engine/pgerror"
+	"manifold/engine/rmgr"
 	"manifold/engine/setting"
 	"manifold/engine/types"
 )
@@ -19,6 +20,8 @@ func (s *Settings) canonical(name string, v setting.Value) (setting.Value, error
 		v.Str, err = canonicalZone(v.Str)
 	case "DateStyle":
 		v.Str, err = canonicalDateStyle(v.Str, s.Get("DateStyle").Str)
+	case "wal_consistency_checking":
+		err = checkManagers(v.Str)
 	case "client_encoding":
 		v.Str, err = canonicalEncoding(v.Str)
 	case "standard_conforming_strings":
@@ -27,6 +30,22 @@ func (s *Settings) canonical(name string, v setting.Value) (setting.Value, error
 		}
 	}
 	return v, err
+}
+
+// checkManagers accepts a list of resource managers.
+func checkManagers(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		if len(strings.Fields(word)) != 1 {
+			return invalidValue("wal_consistency_checking", text).WithDetail("List syntax is invalid.")
+		}
+	}
+	if _, bad := rmgr.ParseChecks(text); bad != "" {
+		return invalidValue("wal_consistency_checking", text).WithDetail("Unrecognized key word: \"%s\".", bad)
+	}
+	return nil
 }
 
 func invalidValue(name, text string) *pgerror.Error {

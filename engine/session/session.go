@@ -59,6 +59,8 @@ type Session struct {
 	Cancel   func(*pgerror.Error) // ends the message that the client runs, if any; nil: there is no client
 	Heard    base.LSN             // of the last commit that notified its own session, until its client has been told
 
+	Tune func(*Settings) // takes over the settings that act beyond the session, after each change; nil: nobody does
+
 	Told bool // rows or an error are among the answers not yet sent
 
 	identities []identityUndo // of the transaction, the newest last

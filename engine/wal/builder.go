@@ -41,7 +41,6 @@ type Builder struct {
 	n          int
 	head       []byte // header and block headers, formatted
 	parts      [][]byte
-	images     int
 	seed       [16]byte
 }
 
@@ -51,7 +50,8 @@ type builderBlock struct {
 	tag        base.PageTag
 	page       page.Page
 	data       []byte
-	image      bool
+	image      bool // logged for redo to restore
+	check      bool // logged for redo to compare with
 	hole, hlen uint16
 }
 
@@ -107,16 +107,16 @@ func (k *builderBlock) wantsImage(redo base.LSN) bool {
 }
 
 // assemble formats the record for a redo pointer; the header's position-dependent fields and the CRC's end are filled in
-// by seal. It gives the record's length.
-func (b *Builder) assemble(redo base.LSN) (int, error) {
+// by seal. checks has a bit for each resource manager whose pages get images to compare with. It gives the record's length.
+func (b *Builder) assemble(redo base.LSN, checks uint32) (int, error) {
 	b.head = append(b.head[:0], make([]byte, headerSize)...)
 	b.parts = b.parts[:0]
-	b.images = 0
 	total := len(b.main)
 	var last base.RelFile
 	for i := range b.blocks[:b.n] {
 		k := &b.blocks[i]
 		k.image = k.wantsImage(redo)
+		k.check = checks>>b.rmgr&1 != 0 && !k.image && k.page != nil && k.tag.File.Temp == 0 && !k.page.IsNew()
 		if len(k.data) > 0xffff {
 			return 0, pgerror.Newf(pgerror.ProgramLimitExceeded, "too much WAL data for one block: %d bytes", len(k.data))
 		}
@@ -144,11 +144,13 @@ func (k *builderBlock) assemble(b *Builder, sameRel bool) int {
 	if k.flags&WillInit != 0 {
 		fl |= blkWillInit
 	}
-	if k.image {
+	if k.image && k.flags&KeepData == 0 {
+		data = nil
+	}
+	if k.image || k.check {
 		fl |= blkImage
-		b.images++
-		if k.flags&KeepData == 0 {
-			data = nil
+		if k.check {
+			fl |= blkCheck
 		}
 		if lo, up := k.page.Lower(), k.page.Upper(); lo >= page.HeaderSize && lo < up && up <= page.Size {
 			k.hole, k.hlen = uint16(lo), uint16(up-lo)
@@ -172,7 +174,7 @@ func (k *builderBlock) assemble(b *Builder, sameRel bool) int {
 		end += relFileSize
 	}
 	b.head = append(b.head, h[:end]...)
-	if k.image {
+	if k.image || k.check {
 		b.parts = append(b.parts, k.page[:k.hole], k.page[int(k.hole)+int(k.hlen):page.Size])
 		n += page.Size - int(k.hlen)
 	}

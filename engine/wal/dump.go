@@ -82,8 +82,11 @@ func (r *Record) dump(w io.Writer, describe func(*Record) string) error {
 	for i := range r.Blocks {
 		b := &r.Blocks[i]
 		line = fmt.Appendf(line, ", blkref #%d: %s", b.ID, b.Tag)
-		if b.HasImage {
+		switch {
+		case b.HasImage:
 			line = fmt.Appendf(line, " FPW %d", len(b.image))
+		case b.HasCheck:
+			line = fmt.Appendf(line, " FPW for WAL verification %d", len(b.image))
 		}
 	}
 	_, err := w.Write(append(line, '\n'))

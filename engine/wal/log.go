@@ -66,6 +66,7 @@ type Log struct {
 	prev base.LSN   // its start
 	head uint64     // insertions so far
 
+	checks   atomic.Uint32 // a bit for each resource manager whose records carry images to check redo by
 	redo     atomic.Uint64
 	inserted atomic.Uint64
 	written  atomic.Uint64 // bytes below are in the files; moved by the leader only
@@ -136,7 +137,7 @@ func (l *Log) InsertAt(b *Builder) (start, end base.LSN, err error) { return l.i
 func (l *Log) insertRecord(b *Builder, inOrder func(end base.LSN)) (start, end base.LSN, err error) {
 	for {
 		redo := l.RedoLSN()
-		n, err := b.assemble(redo)
+		n, err := b.assemble(redo, l.checks.Load())
 		if err != nil {
 			return 0, 0, err
 		}
@@ -257,6 +258,10 @@ func (l *Log) makeRoom(end base.LSN) error {
 
 // Filling receives when a good part of the ring waits to be written: for the WAL writer.
 func (l *Log) Filling() <-chan struct{} { return l.filling }
+
+// SetChecks chooses the resource managers, a bit for each number, whose records carry images of their pages that redo is
+// checked by (wal_consistency_checking).
+func (l *Log) SetChecks(managers uint32) { l.checks.Store(managers) }
 
 // BeginCheckpoint sets the redo pointer to the insert position and runs the callback in the same critical section.
 func (l *Log) BeginCheckpoint(inOrder func(redo base.LSN)) base.LSN {

@@ -35,6 +35,7 @@ const (
 	blkWillInit uint8 = 1 << iota
 	blkImage
 	blkSameRel
+	blkCheck // the image is there to compare the replayed page with
 )
 
 // identity seeds the CRC of a record beside its position.
@@ -69,7 +70,8 @@ type BlockRef struct {
 	ID       uint8
 	Tag      base.PageTag
 	WillInit bool
-	HasImage bool
+	HasImage bool // redo restores the page from it
+	HasCheck bool // the image tells what the page must be after redo
 	Data     []byte
 
 	image             []byte
@@ -90,7 +92,7 @@ func (r *Record) Block(id uint8) *BlockRef {
 // ImageLen gives the bytes of the image as logged.
 func (b *BlockRef) ImageLen() int { return len(b.image) }
 
-// RestoreImage writes the image over a page; the block must have one.
+// RestoreImage writes the image, of either kind, over a page; the block must have one.
 func (b *BlockRef) RestoreImage(p page.Page) {
 	copy(p[:b.hole], b.image[:b.hole])
 	clear(p[b.hole : b.hole+b.hlen])
@@ -139,15 +141,15 @@ func (r *Record) decodeBlock(h []byte) ([]byte, error) {
 		return nil, pgerror.Corrupt("WAL record ends inside a block header")
 	}
 	fl := h[1]
-	b := BlockRef{ID: h[0], WillInit: fl&blkWillInit != 0, HasImage: fl&blkImage != 0}
+	b := BlockRef{ID: h[0], WillInit: fl&blkWillInit != 0, HasImage: fl&(blkImage|blkCheck) == blkImage, HasCheck: fl&blkCheck != 0}
 	b.Tag.Fork = base.Fork(h[2])
 	b.dataLen = int(binary.LittleEndian.Uint16(h[4:]))
 	b.hole, b.hlen = int(binary.LittleEndian.Uint16(h[6:])), int(binary.LittleEndian.Uint16(h[8:]))
 	b.Tag.Block = base.BlockNumber(binary.LittleEndian.Uint32(h[12:]))
-	if b.Tag.Fork > base.InitFork || b.hole+b.hlen > page.Size {
+	if b.Tag.Fork > base.InitFork || b.hole+b.hlen > page.Size || b.HasCheck && fl&blkImage == 0 {
 		return nil, pgerror.Corrupt("WAL record has an invalid block header")
 	}
-	if b.HasImage {
+	if fl&blkImage != 0 {
 		b.imageLen = page.Size - b.hlen
 	}
 	h = h[blockHeaderSize:]

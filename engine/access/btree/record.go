@@ -24,7 +24,19 @@ var le = binary.LittleEndian
 
 // Manager gives the resource manager of index records.
 func Manager() rmgr.Manager {
-	return rmgr.Manager{ID: rmgr.BTree, Name: "Btree", Redo: redo, Describe: describe}
+	return rmgr.Manager{ID: rmgr.BTree, Name: "Btree", Redo: redo, Describe: describe, Mask: mask}
+}
+
+// mask clears what redo does not repeat: the marks of dead entries are hints.
+func mask(p page.Page) {
+	p.MaskHints()
+	n := node{p}
+	if p.Kind() != page.KindBTree || !n.sound() {
+		return
+	}
+	for i := range n.count() {
+		*n.word(i) &^= slotDead
+	}
 }
 
 func redo(c *rmgr.RedoContext, r *wal.Record) error {

@@ -174,8 +174,29 @@ func common(a, b []byte) (prefix, suffix int) {
 // Managers gives the resource managers of heap records.
 func Managers() []rmgr.Manager {
 	return []rmgr.Manager{
-		{ID: rmgr.Heap, Name: "Heap", Redo: redoHeap, Describe: describeHeap},
-		{ID: rmgr.Heap2, Name: "Heap2", Redo: redoHeap2, Describe: describeHeap2},
+		{ID: rmgr.Heap, Name: "Heap", Redo: redoHeap, Describe: describeHeap, Mask: mask},
+		{ID: rmgr.Heap2, Name: "Heap2", Redo: redoHeap2, Describe: describeHeap2, Mask: mask},
+	}
+}
+
+// hintBits are the bits of a row that readers set without a record.
+const hintBits = tuple.XminCommitted | tuple.XminInvalid | tuple.XmaxCommitted | tuple.XmaxInvalid
+
+// mask clears what redo does not repeat: hints, and the gaps behind rows whose length is no multiple of eight.
+func mask(p page.Page) {
+	p.MaskHints()
+	if p.Kind() != page.KindHeap {
+		return
+	}
+	for i := 1; i <= p.Lines(); i++ {
+		l := p.Line(base.OffsetNumber(i))
+		if l.State() != page.LineNormal || l.Length() < tuple.HeaderSize {
+			continue
+		}
+		t := tuple.Tuple(p.Item(base.OffsetNumber(i)))
+		t.SetMask(t.Mask() &^ hintBits)
+		end := l.Offset() + l.Length()
+		clear(p[end:min((end+7)&^7, page.Size)])
 	}
 }
 

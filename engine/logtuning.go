@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"sync"
+
+	"manifold/engine/rmgr"
+	"manifold/engine/session"
+	"manifold/engine/wal"
+)
+
+// logTuning joins what sessions and the configuration want of the log. The log serves all sessions at once: what one of them
+// sets holds for everybody until it sets it back or ends.
+type logTuning struct {
+	mu   sync.Mutex // guards all below
+	log  *wal.Log
+	base logWish
+	own  map[uint32]logWish // of sessions that want something else than base
+}
+
+// logWish is the settings that the log obeys.
+type logWish struct {
+	checks uint32 // wal_consistency_checking
+}
+
+func wishOf(g *session.Settings) logWish {
+	var w logWish
+	w.checks, _ = rmgr.ParseChecks(g.Get("wal_consistency_checking").Str) // checked when it was set
+	return w
+}
+
+// start takes the configuration's wishes.
+func (t *logTuning) start(log *wal.Log, preset map[string]string) error {
+	g := session.NewSettings()
+	for name, text := range preset {
+		if err := g.Preset(name, text); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.log, t.base, t.own = log, wishOf(g), map[uint32]logWish{}
+	t.applyLocked()
+	return nil
+}
+
+// session takes a session's wishes after a change of its settings.
+func (t *logTuning) session(id uint32, g *session.Settings) {
+	w := wishOf(g)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.own[id]; w == t.base && !known {
+		return
+	}
+	t.own[id] = w
+	if w == t.base {
+		delete(t.own, id)
+	}
+	t.applyLocked()
+}
+
+// forget ends what a session wanted.
+func (t *logTuning) forget(id uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.own[id]; known {
+		delete(t.own, id)
+		t.applyLocked()
+	}
+}
+
+func (t *logTuning) applyLocked() {
+	all := t.base
+	for _, w := range t.own {
+		all.checks |= w.checks
+	}
+	t.log.SetChecks(all.checks)
+}

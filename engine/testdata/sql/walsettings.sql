@@ -1,0 +1,26 @@
+-- What the settings of the log accept.
+set wal_consistency_checking = 'heap, BTREE';
+show wal_consistency_checking;
+set wal_consistency_checking = 'all';
+show wal_consistency_checking;
+set wal_consistency_checking = 'heap, Xlog';
+set wal_consistency_checking = 'heap,,btree';
+set wal_consistency_checking = 'heap btree';
+set wal_consistency_checking = '';
+show wal_consistency_checking;
+reset wal_consistency_checking;
+set wal_compression = 'lz4';
+show wal_compression;
+set wal_compression = on;
+show wal_compression;
+set wal_compression = 'zstd';
+show wal_compression;
+set wal_compression = 'snappy';
+reset wal_compression;
+show wal_compression;
+set commit_delay = 1000;
+show commit_delay;
+set commit_siblings = 2000;
+set commit_siblings = 3;
+show commit_siblings;
+reset commit_delay;
