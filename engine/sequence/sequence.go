@@ -111,8 +111,9 @@ func (q *Sequences) latch(task *activity.Task, d *relation.Desc) (buffer.Buffer,
 	return buf, nil
 }
 
-// write logs that the state is s, to be restored by redo; the page is latched and dirty.
+// write makes s the state and logs it; the page is latched and dirty.
 func (q *Sequences) write(buf buffer.Buffer, d *relation.Desc, s State) (base.LSN, error) {
+	put(buf.Page(), s) // what redo makes of it; the caller goes on from there
 	if !d.Logged() {
 		return 0, nil
 	}
@@ -125,7 +126,6 @@ func (q *Sequences) write(buf buffer.Buffer, d *relation.Desc, s State) (base.LS
 		data[8] = 1
 	}
 	b.Data(data[:])
-	put(buf.Page(), s) // what redo makes of it; the caller goes on from there
 	b.Block(0, buf.Tag(), buf.Page(), wal.WillInit)
 	lsn, err := q.log.Insert(b)
 	if err == nil {

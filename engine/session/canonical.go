@@ -22,6 +22,10 @@ func (s *Settings) canonical(name string, v setting.Value) (setting.Value, error
 		v.Str, err = canonicalDateStyle(v.Str, s.Get("DateStyle").Str)
 	case "wal_consistency_checking":
 		err = checkManagers(v.Str)
+	case "wal_compression":
+		if v.Str == "on" {
+			v.Str = "pglz"
+		}
 	case "client_encoding":
 		v.Str, err = canonicalEncoding(v.Str)
 	case "standard_conforming_strings":
