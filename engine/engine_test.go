@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"manifold/engine/activity"
@@ -77,13 +78,19 @@ func testEngine(t testing.TB, fs vfs.FS) *Engine {
 	return e
 }
 
+// image makes the cluster that the tests begin with, once.
+var image = sync.OnceValues(func() (*vfs.Mem, error) {
+	fs := vfs.NewMem()
+	return fs, InitDB(Config{FS: fs, SharedBuffers: 64 << 20, WALSegment: 1 << 20})
+})
+
 func newCluster(t testing.TB) vfs.FS {
 	t.Helper()
-	fs := vfs.NewMem()
-	if err := InitDB(Config{FS: fs, SharedBuffers: 64 << 20}); err != nil {
+	fs, err := image()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return fs
+	return fs.Clone()
 }
 
 func connect(t testing.TB, e *Engine) *client {
