@@ -119,6 +119,9 @@ func Open(_ context.Context, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
+// idStep keeps the session ids of one start away from those of the starts before it: a client may still know one.
+const idStep = 4999
+
 func open(cfg Config) (*Engine, error) {
 	if cfg.PlanCache == 0 {
 		cfg.PlanCache = 64 << 20
@@ -136,7 +139,7 @@ func open(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, cluster: c, started: time.Now(), caches: map[base.OID]*catalog.Cache{}, plans: map[base.OID]*plancache.Cache{},
 		sessions: map[uint32]*session.Session{}}
 	e.loaded.Store(e.started.UnixNano())
-	e.nextID.Store(uint32(e.started.Unix() & 0xFFFF))
+	e.nextID.Store(c.Control.Get().Incarnation * idStep & 0xFFFF)
 	if e.temp, err = tempfile.Open(cfg.FS); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"cmp"
+	"slices"
+
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
 )
@@ -216,7 +219,7 @@ func (v *View) DatabaseByOID(oid base.OID) (*Database, error) {
 	return t.databases[oid], nil
 }
 
-// Databases gives every database.
+// Databases gives every database, by OID.
 func (v *View) Databases() ([]*Database, error) {
 	t, err := v.nameTable()
 	if err != nil {
@@ -226,6 +229,7 @@ func (v *View) Databases() ([]*Database, error) {
 	for _, d := range t.databases {
 		out = append(out, d)
 	}
+	slices.SortFunc(out, func(a, b *Database) int { return cmp.Compare(a.OID, b.OID) })
 	return out, nil
 }
 
