@@ -18,22 +18,31 @@ import (
 type Lease struct {
 	pool    *Pool
 	user    *user
+	super   bool
 	task    *activity.Task
-	res     *puddle.Resource[Backend] // nil: no backend
-	holds   bool                      // a slot
+	res     *puddle.Resource[*resident] // nil: no backend
+	holds   bool                        // a slot
 	yielded bool
+	rests   bool // the session rests inside a transaction, or will
 	ready   chan struct{}
+	tally   tally
 
 	entry    turns.Entry[*Lease] // guarded by pool.mu; in the line of user and class while queued
 	queued   bool                // guarded by pool.mu
+	held     bool                // guarded by pool.mu; queued, for the limit of the user
 	class    Class               // guarded by pool.mu
+	since    time.Time           // guarded by pool.mu; when it was queued
+	extra    bool                // guarded by pool.mu; the slot is one of the reserve
+	long     bool                // guarded by pool.mu; counted in pool.longs
+	open     bool                // guarded by pool.mu; counted in pool.open
 	resuming bool                // guarded by pool.mu; counted in pool.inside
 	counted  bool                // guarded by pool.mu; counted in pool.parked
 }
 
-// NewLease makes a lease for the session of the task, and joins the task to it. Users take turns in the queues.
-func (p *Pool) NewLease(task *activity.Task, userName string) *Lease {
-	l := &Lease{pool: p, user: p.join(userName), task: task, ready: make(chan struct{}, 1)}
+// NewLease makes a lease for the session of the task, and joins the task to it. Users take turns in the queues; superusers
+// may use the reserve.
+func (p *Pool) NewLease(task *activity.Task, userName string, super bool) *Lease {
+	l := &Lease{pool: p, user: p.join(userName), super: super, task: task, ready: make(chan struct{}, 1)}
 	l.entry.Value = l
 	task.SetSlots(l)
 	p.leases.Add(1)
@@ -44,8 +53,34 @@ func (p *Pool) NewLease(task *activity.Task, userName string) *Lease {
 func (l *Lease) End() {
 	invariant.Assert(!l.holds && l.res == nil, "lease ends with a slot or backend")
 	l.task.SetSlots(nil)
+	l.Rest(false)
+	l.flush()
 	l.pool.leases.Add(-1)
 	l.pool.part(l.user)
+}
+
+// Rest tells, before the session gives its slot back, whether it will rest inside a transaction.
+func (l *Lease) Rest(open bool) {
+	if open == l.rests {
+		return
+	}
+	l.rests = open
+	if !l.holds {
+		l.pool.mu.Lock()
+		l.restLocked()
+		l.pool.settleLocked()
+		l.pool.mu.Unlock()
+	}
+}
+
+func (l *Lease) restLocked() {
+	switch {
+	case l.rests && !l.open:
+		l.pool.open++
+	case !l.rests && l.open:
+		l.pool.open--
+	}
+	l.open = l.rests
 }
 
 // join counts a lease of a user.
@@ -54,7 +89,7 @@ func (p *Pool) join(name string) *user {
 	defer p.mu.Unlock()
 	u := p.users[name]
 	if u == nil {
-		u = &user{name: name}
+		u = &user{name: name, limits: p.limits.user(name)}
 		p.users[name] = u
 	}
 	u.leases++
@@ -64,9 +99,7 @@ func (p *Pool) join(name string) *user {
 func (p *Pool) part(u *user) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if u.leases--; u.leases == 0 {
-		delete(p.users, u.name)
-	}
+	u.leases--
 }
 
 // Pool gives the pool that the lease is of.
@@ -77,7 +110,7 @@ func (l *Lease) Backend() Backend {
 	if l.res == nil {
 		return nil
 	}
-	return l.res.Value()
+	return l.res.Value().Backend
 }
 
 // Acquire takes a slot and a backend, waiting in the queue of the class. It fails with 53300 at the limits of the pool, and
@@ -89,9 +122,8 @@ func (l *Lease) Acquire(c Class) (Backend, error) {
 		return nil, err
 	}
 	if !now {
-		begin := time.Now()
 		err = l.wait(c)
-		l.pool.waited.Add(int64(time.Since(begin)))
+		l.waited(time.Since(l.since))
 		if err != nil {
 			return nil, err
 		}
@@ -100,9 +132,9 @@ func (l *Lease) Acquire(c Class) (Backend, error) {
 	return l.take()
 }
 
-// AcquireAlways takes a slot and a backend as a Holder whatever happens to the task, to clean up after it.
+// AcquireAlways takes a slot and a backend whatever happens to the task, to clean up after it.
 func (l *Lease) AcquireAlways() (Backend, error) {
-	if now, _ := l.pool.enter(l, Holder); !now { // a Holder is never refused
+	if now, _ := l.pool.enter(l, Closing); !now { // is never refused
 		<-l.ready
 	}
 	l.holds = true
@@ -117,7 +149,9 @@ func (l *Lease) take() (Backend, error) {
 		return nil, pgerror.From(err)
 	}
 	l.res = res
-	return res.Value(), nil
+	r := res.Value()
+	r.lease.Store(l)
+	return r.Backend, nil
 }
 
 // wait blocks until the queued lease is granted a slot.
@@ -126,7 +160,7 @@ func (l *Lease) wait(c Class) error {
 	var timeout time.Duration
 	if limited(c) {
 		p.mu.Lock()
-		timeout = p.limits.QueueTimeout
+		timeout = l.user.limits.QueueTimeout
 		p.mu.Unlock()
 	}
 	for {
@@ -145,25 +179,28 @@ func (l *Lease) wait(c Class) error {
 			p.leave(l, false, false)
 			return err
 		}
-		if late && p.parked < p.limits.Parked {
-			p.mu.Unlock() // the slots are busy, which is no reason to give up
+		if late && (p.gate != Open || !l.held && p.parked < p.limits.Parked) {
+			p.mu.Unlock() // the slots are busy or the pool is paused, which is no reason to give up
 			continue
 		}
-		p.queues[l.class].Remove(&l.user.lines[l.class], &l.entry)
-		l.queued = false
-		parked := p.parked
+		held, parked, slots := l.held, p.parked, l.user.limits.Slots
+		p.removeLocked(l)
 		p.mu.Unlock()
-		if late {
-			return pgerror.Newf(pgerror.TooManyConnections, "no backend became free within %s", timeout).
-				WithDetail("%d statements wait for locks or the log.", parked)
+		if !late {
+			return err
 		}
-		return err
+		e := pgerror.Newf(pgerror.TooManyConnections, "statement waited longer than queue_timeout (%s) for a backend", timeout)
+		if held {
+			return e.WithDetail("Role \"%s\" may run %d statements at a time.", l.user.name, slots)
+		}
+		return e.WithDetail("%d statements wait for locks or the log.", parked)
 	}
 }
 
 // Release gives slot and backend back.
 func (l *Lease) Release() {
 	if l.res != nil {
+		l.res.Value().lease.Store(nil)
 		if l.pool.alive.Load() > l.pool.spare.Load() {
 			l.res.Destroy()
 		} else {
@@ -177,6 +214,7 @@ func (l *Lease) Release() {
 // Destroy closes the backend, which a panic left in an unknown state, and gives the slot back.
 func (l *Lease) Destroy() {
 	if l.res != nil {
+		l.res.Value().lease.Store(nil)
 		l.res.Destroy()
 		l.res = nil
 	}
@@ -209,9 +247,8 @@ func (l *Lease) Resume() {
 	}
 	l.yielded = false
 	if now, _ := l.pool.enter(l, Resumed); !now { // is never refused
-		begin := time.Now()
 		<-l.ready
-		l.pool.waited.Add(int64(time.Since(begin)))
+		l.waited(time.Since(l.since))
 	}
 	l.holds = true
 }

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"manifold/engine/activity"
 	"manifold/engine/invariant"
 	"manifold/engine/pgerror"
@@ -38,7 +36,7 @@ func TestUncontendedAllocatesNothing(t *testing.T) {
 	if invariant.Race {
 		t.Skip("the race detector allocates")
 	}
-	l := newPool(t, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil), "user")
+	l := newPool(t, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil), "user", false)
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := l.Acquire(Normal); err != nil {
 			t.Fatal(err)
@@ -50,7 +48,7 @@ func TestUncontendedAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkAcquireRelease(b *testing.B) {
-	l := newPool(b, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil), "user")
+	l := newPool(b, Limits{Slots: 2}).NewLease(activity.NewTask(1, nil), "user", false)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := l.Acquire(Normal); err != nil {
@@ -79,11 +77,11 @@ func TestManySessions(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			task := activity.NewTask(uint32(i), nil)
-			l := p.NewLease(task, "user")
+			l := p.NewLease(task, "user", false)
 			closed := make(chan struct{})
 			close(closed)
 			for r := range rounds {
-				b, err := l.Acquire(Class(1 + (i+r)%3))
+				b, err := l.Acquire(Class(2 + (i+r)%3))
 				if err != nil {
 					t.Error(err)
 					return
@@ -118,7 +116,7 @@ func TestManySessions(t *testing.T) {
 
 func TestQueueLimit(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1, Queue: 1})
-	a, b, c := p.NewLease(activity.NewTask(1, nil), "user"), p.NewLease(activity.NewTask(2, nil), "user"), p.NewLease(activity.NewTask(3, nil), "user")
+	a, b, c := p.NewLease(activity.NewTask(1, nil), "user", false), p.NewLease(activity.NewTask(2, nil), "user", false), p.NewLease(activity.NewTask(3, nil), "user", false)
 	if _, err := a.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +141,7 @@ func TestQueueLimit(t *testing.T) {
 // TestParkedLimit: at the limit a Normal waits no longer than it may, a Holder is let in.
 func TestParkedLimit(t *testing.T) {
 	p := newPool(t, Limits{Slots: 2, Parked: 1, QueueTimeout: 5 * time.Millisecond})
-	a, b, c := p.NewLease(activity.NewTask(1, nil), "user"), p.NewLease(activity.NewTask(2, nil), "user"), p.NewLease(activity.NewTask(3, nil), "user")
+	a, b, c := p.NewLease(activity.NewTask(1, nil), "user", false), p.NewLease(activity.NewTask(2, nil), "user", false), p.NewLease(activity.NewTask(3, nil), "user", false)
 	if _, err := a.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -162,9 +160,9 @@ func TestParkedLimit(t *testing.T) {
 
 func TestCancelInQueue(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1})
-	a := p.NewLease(activity.NewTask(1, nil), "user")
+	a := p.NewLease(activity.NewTask(1, nil), "user", false)
 	task := activity.NewTask(2, nil)
-	b := p.NewLease(task, "user")
+	b := p.NewLease(task, "user", false)
 	if _, err := a.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -179,97 +177,19 @@ func TestCancelInQueue(t *testing.T) {
 	}
 }
 
-// TestModel plays grants against a model in one goroutine: the queues are driven through their internals.
-func TestModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		limits := Limits{Slots: rapid.IntRange(1, 3).Draw(t, "slots"), Parked: rapid.IntRange(1, 3).Draw(t, "parked")}
-		p, err := New("model", limits, func() (Backend, error) { return nil, errors.New("never asked") })
-		if err != nil {
-			t.Fatal(err)
-		}
-		type state struct {
-			l       *Lease
-			holds   bool
-			waiting bool
-			parked  bool
-		}
-		all := make([]*state, 8)
-		for i := range all {
-			all[i] = &state{l: p.NewLease(activity.NewTask(uint32(i), nil), "user")}
-		}
-		settle := func() {
-			for _, s := range all {
-				select {
-				case <-s.l.ready:
-					s.waiting, s.holds, s.parked = false, true, false
-				default:
-				}
-			}
-		}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			s := all[rapid.IntRange(0, len(all)-1).Draw(t, "who")]
-			switch {
-			case s.waiting:
-				continue
-			case s.parked, !s.holds:
-				c := Resumed
-				if !s.parked {
-					c = Class(rapid.IntRange(1, 3).Draw(t, "class"))
-				}
-				now, err := p.enter(s.l, c)
-				if err != nil {
-					t.Fatal(err)
-				}
-				s.holds, s.waiting = now, !now
-				s.parked = s.parked && !now
-			case rapid.Bool().Draw(t, "park"):
-				s.holds, s.parked = false, true
-				p.leave(s.l, true, true)
-			default:
-				s.holds = false
-				p.leave(s.l, false, false)
-			}
-			settle()
-			var holds, parked, urgent, fresh int
-			for _, s := range all {
-				switch {
-				case s.holds:
-					holds++
-				case s.parked:
-					parked++
-				}
-				if s.waiting && (s.parked || s.l.class == Holder) {
-					urgent++
-				} else if s.waiting {
-					fresh++
-				}
-			}
-			if holds > limits.Slots {
-				t.Fatalf("%d of %d slots held", holds, limits.Slots)
-			}
-			if p.free != limits.Slots-holds || p.inside != parked {
-				t.Fatalf("free %d of %d with %d held; inside %d, parked %d", p.free, limits.Slots, holds, p.inside, parked)
-			}
-			if p.free > 0 && (urgent > 0 || fresh > 0 && parked < limits.Parked) {
-				t.Fatalf("%d slots free while %d urgent and %d fresh wait", p.free, urgent, fresh)
-			}
-		}
-	})
-}
-
 // TestNoStarvation: with holders always waiting, every eighth grant goes to one that is fresh.
 func TestNoStarvation(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1})
-	running := p.NewLease(activity.NewTask(0, nil), "user")
+	running := p.NewLease(activity.NewTask(0, nil), "user", false)
 	if now, err := p.enter(running, Holder); !now || err != nil {
 		t.Fatal(now, err)
 	}
-	fresh := p.NewLease(activity.NewTask(1, nil), "user")
+	fresh := p.NewLease(activity.NewTask(1, nil), "user", false)
 	if now, _ := p.enter(fresh, Long); now {
 		t.Fatal("two in one slot")
 	}
 	for i := range 2 * starveEvery {
-		next := p.NewLease(activity.NewTask(uint32(i+2), nil), "user")
+		next := p.NewLease(activity.NewTask(uint32(i+2), nil), "user", false)
 		if now, _ := p.enter(next, Holder); now {
 			t.Fatal("two in one slot")
 		}
@@ -287,7 +207,7 @@ func TestNoStarvation(t *testing.T) {
 // TestUsersTakeTurns: a user with many waiting statements does not starve one with few.
 func TestUsersTakeTurns(t *testing.T) {
 	p := newPool(t, Limits{Slots: 1})
-	holder := p.NewLease(activity.NewTask(1, nil), "many")
+	holder := p.NewLease(activity.NewTask(1, nil), "many", false)
 	if _, err := holder.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +217,7 @@ func TestUsersTakeTurns(t *testing.T) {
 		if i >= 10 {
 			name = "few"
 		}
-		l := p.NewLease(activity.NewTask(uint32(i), nil), name)
+		l := p.NewLease(activity.NewTask(uint32(i), nil), name, false)
 		if now, err := p.enter(l, Normal); now || err != nil {
 			t.Fatal(now, err)
 		}
@@ -323,7 +243,9 @@ func TestUsersTakeTurns(t *testing.T) {
 	for _, l := range append(all, holder) {
 		l.End()
 	}
-	if len(p.users) != 0 {
-		t.Errorf("%d users left", len(p.users))
+	for _, u := range p.Stat().Users {
+		if u.Leases != 0 || u.Waiting != 0 || u.Running != 0 {
+			t.Errorf("%+v", u)
+		}
 	}
 }

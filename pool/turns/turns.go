@@ -10,7 +10,14 @@ type Entry[T any] struct {
 type Line[T any] struct {
 	head, tail *Entry[T]
 	prev, next *Line[T] // in the queue, while the line has entries
+	n          int
 }
+
+// Len gives the number of entries in the line.
+func (l *Line[T]) Len() int { return l.n }
+
+// First gives the entry that has waited longest, nil when there is none.
+func (l *Line[T]) First() *Entry[T] { return l.head }
 
 // Queue is the lines with entries, in the order of their turns. The zero Queue is empty.
 type Queue[T any] struct {
@@ -31,6 +38,7 @@ func (q *Queue[T]) Push(l *Line[T], e *Entry[T]) {
 	}
 	e.prev, e.next = l.tail, nil
 	l.tail = e
+	l.n++
 	q.n++
 }
 
@@ -62,6 +70,7 @@ func (q *Queue[T]) Remove(l *Line[T], e *Entry[T]) {
 		e.next.prev = e.prev
 	}
 	e.prev, e.next = nil, nil
+	l.n--
 	q.n--
 	if l.head == nil {
 		q.unlink(l)

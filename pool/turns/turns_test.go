@@ -78,6 +78,12 @@ func TestModel(t *testing.T) {
 			if q.Len() != len(at) {
 				t.Fatalf("%d wait, not %d", q.Len(), len(at))
 			}
+			for i := range lines {
+				first := lines[i].First()
+				if lines[i].Len() != len(m.lines[i]) || (first != nil) != (len(m.lines[i]) > 0) || first != nil && first.Value != m.lines[i][0] {
+					t.Fatalf("line %d has %d entries, not %d, or another is first", i, lines[i].Len(), len(m.lines[i]))
+				}
+			}
 		}
 		for q.Len() > 0 {
 			got, _ := q.Pop()
