@@ -42,27 +42,36 @@ const (
 
 // Server accepts clients.
 type Server struct {
-	clients    *session.Config
-	listeners  []*park.Listener
-	poller     *park.Poller
-	phase      atomic.Int32
-	active     atomic.Int64
-	maxClients atomic.Int64
-	refused    atomic.Int64
-	wg         sync.WaitGroup
+	clients   *session.Config
+	listeners []*park.Listener
+	poller    *park.Poller
+	phase     atomic.Int32
+	active    atomic.Int64
+	limits    atomic.Pointer[Limits]
+	refused   atomic.Int64
+	accepted  atomic.Int64
+	memory    memory
+	wg        sync.WaitGroup
 }
 
-// Listen binds the addresses. Clients are told that the server is starting until SetPhase(Running); clients.Admit and clients.Logins are set
-// by the server.
-func Listen(addrs []Address, maxClients int, clients *session.Config) (*Server, error) {
+// Limits bound the clients of a server. They may change while it runs.
+type Limits struct {
+	Clients int   // connections
+	Reserve int   // of them for superusers
+	Logins  int   // that look themselves up in the catalogs at a time; 0 chooses by the number of processors
+	Memory  int64 // bytes of heap and stacks above which nobody is let in; 0 is no limit
+}
+
+// Listen binds the addresses. Clients are told that the server is starting until SetPhase(Running). The server sets Admit,
+// Ordinary, Left and Logins of clients.
+func Listen(addrs []Address, limits Limits, clients *session.Config) (*Server, error) {
 	s := &Server{clients: clients}
-	s.SetMaxClients(maxClients)
-	clients.Admit, clients.Left = s.admit, s.left
+	clients.Admit, clients.Ordinary, clients.Left, clients.Logins = s.admit, s.ordinary, s.left, session.NewLogins(1)
+	s.SetLimits(limits)
 	var err error
 	if s.poller, err = park.New(0); err != nil {
 		return nil, err
 	}
-	clients.Logins = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
 	for _, a := range addrs {
 		l, err := listen(a)
 		if err != nil {
@@ -96,11 +105,23 @@ func (s *Server) Addrs() []net.Addr {
 // SetPhase changes what new clients are told.
 func (s *Server) SetPhase(p Phase) { s.phase.Store(int32(p)) }
 
-// SetMaxClients changes the limit for clients to come.
-func (s *Server) SetMaxClients(n int) { s.maxClients.Store(int64(n)) }
+// SetLimits changes the limits for clients to come.
+func (s *Server) SetLimits(l Limits) {
+	s.limits.Store(&l)
+	if l.Logins <= 0 {
+		l.Logins = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	s.clients.Logins.SetLimit(l.Logins)
+}
 
-// Active gives the number of connections; Refused that of those turned away for the limit.
+// Limits gives the limits.
+func (s *Server) Limits() Limits { return *s.limits.Load() }
+
+// Active gives the number of connections.
 func (s *Server) Active() int { return int(s.active.Load()) }
+
+// Accepted gives the number of connections ever taken.
+func (s *Server) Accepted() int { return int(s.accepted.Load()) }
 
 // Refused gives the number of connections turned away for the limit of clients.
 func (s *Server) Refused() int { return int(s.refused.Load()) }
@@ -119,9 +140,25 @@ func (s *Server) admit() error {
 	case Stopping:
 		return pgerror.New(pgerror.CannotConnectNow, "the database system is shutting down")
 	}
-	if s.active.Load() > s.maxClients.Load() {
+	l := s.limits.Load()
+	if s.active.Load() > int64(l.Clients) {
 		s.refused.Add(1)
 		return pgerror.New(pgerror.TooManyConnections, "sorry, too many clients already")
+	}
+	if used := s.memory.used(); l.Memory > 0 && used > l.Memory {
+		s.refused.Add(1)
+		return pgerror.New(pgerror.TooManyConnections, "sorry, too many clients already").
+			WithDetail("The server uses %d MB of memory; memory.limit is %d MB.", used>>20, l.Memory>>20)
+	}
+	return nil
+}
+
+// ordinary is session.Config.Ordinary.
+func (s *Server) ordinary() error {
+	l := s.limits.Load()
+	if s.active.Load() > int64(l.Clients-l.Reserve) {
+		s.refused.Add(1)
+		return pgerror.New(pgerror.TooManyConnections, "remaining connection slots are reserved for non-replication superuser connections")
 	}
 	return nil
 }
@@ -157,7 +194,8 @@ func (s *Server) accept(l *park.Listener) {
 			continue
 		}
 		backoff = firstBackoff
-		if s.active.Add(1) > s.maxClients.Load()+refusedRoom {
+		s.accepted.Add(1)
+		if s.active.Add(1) > int64(s.limits.Load().Clients+refusedRoom) {
 			s.active.Add(-1)
 			s.refused.Add(1)
 			_ = conn.Close()

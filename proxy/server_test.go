@@ -31,7 +31,7 @@ func clients() *session.Config {
 // TestPhases: what new clients are told, through both kinds of sockets.
 func TestPhases(t *testing.T) {
 	dir := t.TempDir()
-	s, err := Listen(append(Addresses([]string{"127.0.0.1"}, 0, ""), Addresses(nil, 1, dir)...), 1, clients())
+	s, err := Listen(append(Addresses([]string{"127.0.0.1"}, 0, ""), Addresses(nil, 1, dir)...), Limits{Clients: 1}, clients())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestPhases(t *testing.T) {
 		{Running, 5, "no pg_hba.conf entry"},
 	} {
 		s.SetPhase(x.phase)
-		s.SetMaxClients(x.max)
+		s.SetLimits(Limits{Clients: x.max})
 		for _, host := range []string{"127.0.0.1", dir} {
 			if conn, err := pgconn.Connect(t.Context(), "user=x database=y sslmode=disable host="+host+" port="+portOf(host, dir, addr)); err == nil {
 				_ = conn.Close(t.Context())
@@ -84,12 +84,12 @@ func TestSocketInTheWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen([]Address{{"unix", path}}, 1, clients()); pgerror.Code(err) != pgerror.LockFileExists {
+	if _, err := Listen([]Address{{"unix", path}}, Limits{Clients: 1}, clients()); pgerror.Code(err) != pgerror.LockFileExists {
 		t.Errorf("got %v", err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = l.Close()
-	s, err := Listen([]Address{{"unix", path}}, 1, clients())
+	s, err := Listen([]Address{{"unix", path}}, Limits{Clients: 1}, clients())
 	if err != nil {
 		t.Fatal(err)
 	}

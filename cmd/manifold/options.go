@@ -93,7 +93,7 @@ func engineConfig(c *config.Config) engine.Config {
 		settings[name] = text
 	}
 	return engine.Config{FS: vfs.NewOS(c.Data), SharedBuffers: v.get("shared_buffers").Int * 8192,
-		NoSync: !v.get("fsync").Bool, Backends: c.Backends, Settings: settings}
+		NoSync: !v.get("fsync").Bool, Backends: c.Pool.Backends, Settings: settings}
 }
 
 func absolute(path string) string {
@@ -109,18 +109,6 @@ func makeDirectory(path string) error {
 		return pgerror.IO(err, "could not create data directory \"%s\"", path)
 	}
 	return nil
-}
-
-// spareFiles is what a server opens besides its clients' sockets.
-const spareFiles = 1500
-
-// fileLimit gives how many files may be open when that is too few for the clients allowed.
-func fileLimit(clients int) (limit uint64, short bool) {
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return 0, false
-	}
-	return lim.Cur, lim.Cur < uint64(clients+spareFiles)
 }
 
 // minStack is what PostgreSQL's grammar needs for the deepest statement that the lexer lets through.

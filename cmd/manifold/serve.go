@@ -39,6 +39,7 @@ type server struct {
 	flags    flags
 	config   atomic.Pointer[config.Config]
 	tls      atomic.Pointer[tls.Config]
+	policy   atomic.Pointer[session.Policy]
 	log      *logger.Logger
 	stopLog  func()
 	engine   *engine.Engine
@@ -64,6 +65,7 @@ func serve(args []string, _ io.Writer) error {
 	}
 	s := &server{flags: f, registry: session.NewRegistry()}
 	s.config.Store(c)
+	s.policy.Store(policy(c))
 	if err := s.loadTLS(c); err != nil {
 		return err
 	}
@@ -134,24 +136,22 @@ func (s *server) start(c *config.Config) error {
 	cfg := &session.Config{Registry: s.registry, Log: s.log, Secret: secret, Crash: s.crash,
 		Rules:       func() auth.Rules { return s.config.Load().Rules },
 		TLS:         func() *tls.Config { return s.tls.Load() },
+		Policy:      func() *session.Policy { return s.policy.Load() },
 		AuthTimeout: func() time.Duration { return s.config.Load().AuthTimeout },
 	}
-	s.front, err = proxy.Listen(proxy.Addresses(c.Addresses, c.Port, c.SocketDir), c.MaxClients, cfg)
+	s.front, err = proxy.Listen(proxy.Addresses(c.Addresses, c.Port, c.SocketDir), s.clientLimits(c), cfg)
 	if err != nil {
 		return err
 	}
 	// Nobody is let in before the phase is Running, which stands after the last of these writes.
 	go s.accept()
-	if limit, short := fileLimit(c.MaxClients); short {
-		s.log.Warn("only %d files may be open, too few for max_clients = %d (ulimit -n)", limit, c.MaxClients)
-	}
 	for _, a := range s.front.Addrs() {
 		s.log.Say("listening on %s", a)
 	}
 	if err := s.open(c); err != nil {
 		return err
 	}
-	s.pools = pool.NewPools(limits(c), func(base.OID) (pool.Backend, error) { return s.engine.NewBackend(), nil })
+	s.pools = pool.NewPools(poolLimits(c), func(base.OID) (pool.Backend, error) { return s.engine.NewBackend(), nil })
 	cfg.Engine, cfg.Pools = host{s.engine}, s.pools
 	if cfg.Console, err = s.console(); err != nil {
 		return err
@@ -181,10 +181,6 @@ func (s *server) open(c *config.Config) error {
 	}
 	s.engine, err = engine.Open(context.Background(), cfg)
 	return err
-}
-
-func limits(c *config.Config) pool.Limits {
-	return pool.Limits{Slots: c.Backends, Parked: c.ParkedLimit, Queue: c.QueueLimit, QueueTimeout: c.QueueTimeout}
 }
 
 func (s *server) console() (*pool.Pool, error) {

@@ -84,8 +84,9 @@ func (s *server) reload() {
 		return
 	}
 	old := s.config.Swap(c)
-	s.pools.SetLimits(limits(c))
-	s.front.SetMaxClients(c.MaxClients)
+	s.policy.Store(policy(c))
+	s.pools.SetLimits(poolLimits(c))
+	s.front.SetLimits(s.clientLimits(c))
 	s.log.SetOptions(logOptions(c))
 	tuneCollector(c)
 	if old.Data != c.Data || old.Port != c.Port || old.SocketDir != c.SocketDir {

@@ -62,7 +62,7 @@ func start(t testing.TB, slots int) *engineServer {
 func (s *engineServer) connect() (conn, error) {
 	task := activity.NewTask(0, nil)
 	c := &engineConn{server: s, s: s.e.NewSession(task)}
-	c.lease = s.p.NewLease(task, "postgres")
+	c.lease = s.p.NewLease(task, "postgres", true)
 	l, err := s.e.Login(task, "postgres", "postgres")
 	if err != nil {
 		return nil, err

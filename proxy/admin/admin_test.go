@@ -38,7 +38,7 @@ func (l *lines) Complete(tag string) error {
 func TestCommands(t *testing.T) {
 	b := New(Sources{Version: "v1",
 		Pools: func() []pool.Stat {
-			return []pool.Stat{{Name: "db", Slots: 4, Running: 1, Backends: 2, Leases: 7, Waited: time.Millisecond}}
+			return []pool.Stat{{Name: "db", Slots: 4, Running: 1, Backends: 2, Leases: 7, Counts: pool.Counts{Waited: time.Millisecond}}}
 		},
 		Clients: func() []Client {
 			return []Client{{PID: 3, User: "u", Database: "db", Info: session.Info{State: "idle", ClientPort: -1, Query: "select 1"}}}

@@ -58,7 +58,7 @@ func (s *server) dialBench(b *testing.B) net.Conn {
 // BenchmarkRoundTrip is Bind, Execute and Sync of a prepared statement, both ends included.
 func BenchmarkRoundTrip(b *testing.B) {
 	s := startServer(b, pool.Limits{Slots: 2}, func(c *Config) {
-		c.Pools = pool.NewPools(pool.Limits{Slots: 2}, func(base.OID) (pool.Backend, error) {
+		c.Pools = pool.NewPools(func(string) pool.Limits { return pool.Limits{Slots: 2} }, func(base.OID) (pool.Backend, error) {
 			be := &cheapBackend{}
 			be.batch.Cols = make([]vector.Vector, 1)
 			be.batch.N = 1

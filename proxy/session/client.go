@@ -23,6 +23,7 @@ const (
 	lastWords = 2 * time.Second       // how long the last message to a client may take
 	moment    = 50 * time.Microsecond // a statement that took longer lets others look for clients while the next runs
 	grace     = time.Second           // how long the statement of a client that is gone may still run
+	headerLen = 5                     // bytes of a message before its body
 	huge      = 32 << 20              // bytes of a message whose memory goes back to the system once it is done
 )
 
@@ -42,10 +43,13 @@ type Client struct {
 	seat  atomic.Pointer[park.Seat] // nil until the client is logged in
 
 	console  bool
+	listed   bool // guarded by the registry's mutex
 	lease    *pool.Lease
 	be       pool.Backend // held, or nil
 	began    time.Time    // of the message that runs
 	took     time.Time    // when the slot was taken
+	ended    time.Time    // when the last message was done
+	txBegan  time.Time    // when the transaction's first message came; zero outside of one
 	long     bool         // the last statement ran long
 	heavy    bool         // it took more than a moment
 	extended bool         // the message that runs is of the extended protocol
@@ -122,6 +126,7 @@ func (c *Client) loop() bool {
 				return false
 			}
 			c.bulky = c.bulky || len(body) > huge
+			c.lease.Received(len(body) + headerLen)
 			if c.handle(kind, body) != nil {
 				return false
 			}
@@ -255,6 +260,7 @@ func terminalReason(t *activity.Task) *pgerror.Error { return pgerror.From(t.Int
 func (c *Client) lastError(e *pgerror.Error) {
 	f := *e
 	f.Severity = pgerror.SeverityFatal
+	c.cfg.Registry.noteError(f.Code)
 	c.log(&f)
 	c.giveBack()
 	if c.broken != nil {
@@ -267,7 +273,7 @@ func (c *Client) lastError(e *pgerror.Error) {
 }
 
 func (c *Client) sayLast(f *pgerror.Error) {
-	c.out.Clear()
+	c.clear()
 	c.out.Error(f)
 	// The connection is given up whatever becomes of these bytes.
 	_ = c.sock.SetWriteDeadline(time.Now().Add(lastWords))

@@ -83,12 +83,32 @@ type Config struct {
 	AuthTimeout func() time.Duration
 	// Admit refuses clients while the server starts or stops (57P03) and beyond its limit (53300).
 	Admit func() error
+	// Ordinary refuses clients that are no superusers in the places kept for those (53300).
+	Ordinary func() error
 	// Logins bounds how many clients look themselves up in the catalogs at a time; those beyond wait.
-	Logins chan struct{}
+	Logins *Logins
+	// Policy gives the limits that may change; nil: none.
+	Policy func() *Policy
 	// Left is called when a client is over, as often as Serve was.
 	Left func()
 	// Crash ends the process: a bug may have harmed shared state.
 	Crash func(reason string)
+}
+
+// Policy is limits of clients. It is not changed once it is in use.
+type Policy struct {
+	IdleTimeout time.Duration  // after which a client outside of a transaction is ended, whatever it sets; 0: never
+	Databases   map[string]int // how many clients may be in a database
+	Users       map[string]int // how many clients a user may have
+	Admins      []string       // who may use the console besides superusers
+	Watchers    []string       // who may only look there
+}
+
+func (c *Config) policy() *Policy {
+	if c.Policy == nil {
+		return &Policy{}
+	}
+	return c.Policy()
 }
 
 // consoleName tells whether a database is the console's.

@@ -280,11 +280,12 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 	}
 	eng := &fakeEngine{alice: v.String()}
 	cfg := &Config{Engine: eng, Registry: NewRegistry(), Log: testLog{t},
-		Pools: pool.NewPools(limits, func(base.OID) (pool.Backend, error) { return &fakeBackend{}, nil }),
+		Pools: pool.NewPools(func(string) pool.Limits { return limits }, func(base.OID) (pool.Backend, error) { return &fakeBackend{}, nil }),
 		Rules: func() auth.Rules {
 			return auth.Rules{{Kind: auth.Host, Databases: []string{"all"}, Users: []string{"all"}, Method: auth.Trust}}
 		},
-		Logins:      make(chan struct{}, 4),
+		Logins:      NewLogins(4),
+		Ordinary:    func() error { return nil },
 		TLS:         func() *tls.Config { return nil },
 		AuthTimeout: func() time.Duration { return 10 * time.Second },
 		Admit:       func() error { return nil },

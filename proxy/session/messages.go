@@ -17,7 +17,9 @@ func (c *Client) simple(body []byte) {
 			c.logStatement(c.query.Text)
 			err = c.be.Simple(c.s, c.query.Text, &c.sink)
 		}
-		c.logDuration(c.query.Text, c.finish())
+		d := c.finish()
+		c.lease.Statement(d)
+		c.logDuration(c.query.Text, d)
 	}
 	c.open = false
 	if err != nil {
@@ -38,6 +40,7 @@ func (c *Client) step(kind byte, body []byte) {
 		}
 		d := c.finish()
 		if kind == wire.KindExecute {
+			c.lease.Statement(d)
 			c.logDuration(c.query.Text, d)
 		}
 	}

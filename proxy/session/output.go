@@ -1,6 +1,8 @@
 package session
 
 import (
+	"time"
+
 	"manifold/engine/activity"
 	"manifold/engine/notify"
 	"manifold/engine/pgerror"
@@ -37,7 +39,7 @@ func (c *Client) send() error {
 		return err
 	}
 	err := c.write()
-	c.out.Clear()
+	c.clear()
 	if err != nil {
 		c.broken = errGone
 	}
@@ -65,6 +67,21 @@ func (c *Client) write() error {
 	return err
 }
 
+// clear forgets what has been sent, or cannot be.
+func (c *Client) clear() {
+	c.countSent()
+	c.out.Clear()
+	c.sent = 0
+}
+
+// countSent counts what is in the buffer as sent; that is before it is, so that it belongs to the statement that made it.
+func (c *Client) countSent() {
+	if c.lease != nil {
+		c.lease.Sent(c.out.Len() - c.sent)
+		c.sent = c.out.Len()
+	}
+}
+
 // push writes everything in the middle of a statement or pipeline. The slot is kept when the kernel takes the bytes at
 // once, and given up until the client has read them otherwise.
 func (c *Client) push() error {
@@ -78,7 +95,7 @@ func (c *Client) push() error {
 		return err
 	}
 	err := c.write()
-	c.out.Clear()
+	c.clear()
 	if err != nil {
 		c.broken = errGone
 	}
@@ -157,6 +174,7 @@ func (c *Client) fail(err error) {
 		c.lastError(&f)
 		return
 	}
+	c.cfg.Registry.noteError(f.Code)
 	c.cfg.Log.Event(&c.who, &f, c.query.Text)
 	c.out.Error(&f)
 }
@@ -165,6 +183,10 @@ func (c *Client) fail(err error) {
 func (c *Client) ready() {
 	if c.broken != nil || c.task.Terminated() {
 		return
+	}
+	if c.s.Status == session.Idle && !c.txBegan.IsZero() {
+		c.lease.Transaction(c.ended.Sub(c.txBegan))
+		c.txBegan = time.Time{}
 	}
 	c.notices()
 	c.notifications()

@@ -2,9 +2,14 @@ package session
 
 import (
 	"context"
+	"maps"
+	"net"
 	"sort"
 	"sync"
+	"time"
 
+	"manifold/engine/activity"
+	"manifold/engine/base"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 )
@@ -13,13 +18,19 @@ import (
 type Registry struct {
 	mu      sync.Mutex
 	clients map[uint32]*Client // guarded by mu
+	byRole  map[base.OID]int   // guarded by mu; clients of a role
+	byDB    map[base.OID]int   // guarded by mu; clients of a database
 	changed chan struct{}      // guarded by mu; closed and replaced when a client leaves
 	ending  bool               // guarded by mu; TerminateAll has been called
+
+	errorsMu sync.Mutex
+	errors   map[string]uint64 // guarded by errorsMu; told to clients, by SQLSTATE
 }
 
 // NewRegistry makes an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{clients: map[uint32]*Client{}, changed: make(chan struct{})}
+	return &Registry{clients: map[uint32]*Client{}, byRole: map[base.OID]int{}, byDB: map[base.OID]int{}, changed: make(chan struct{}),
+		errors: map[string]uint64{}}
 }
 
 // add enters a client, unless its database or role has as many as it may.
@@ -29,34 +40,54 @@ func (r *Registry) add(c *Client) error {
 	if r.ending {
 		return terminatedByAdmin()
 	}
-	var byRole, byDB int32
-	role, db := c.s.Login, c.s.Database
-	if !role.Super && !c.console && (role.ConnLimit >= 0 || db.ConnLimit >= 0) {
-		for _, o := range r.clients {
-			if o.s.Login.OID == role.OID {
-				byRole++
-			}
-			if o.s.Database.OID == db.OID {
-				byDB++
-			}
+	if !c.console {
+		if err := r.roomLocked(c); err != nil {
+			return err
 		}
-		if db.ConnLimit >= 0 && byDB >= db.ConnLimit {
-			return pgerror.Newf(pgerror.TooManyConnections, "too many connections for database \"%s\"", db.Name)
-		}
-		if role.ConnLimit >= 0 && byRole >= role.ConnLimit {
-			return pgerror.Newf(pgerror.TooManyConnections, "too many connections for role \"%s\"", role.Name)
-		}
+		r.byRole[c.s.Login.OID]++
+		r.byDB[c.s.Database.OID]++
 	}
+	c.listed = true
 	r.clients[c.s.ID] = c
 	return nil
 }
 
+// roomLocked checks the limits of the client's database and role: those in the catalogs and those of the configuration.
+func (r *Registry) roomLocked(c *Client) error {
+	role, db := c.s.Login, c.s.Database
+	if role.Super {
+		return nil
+	}
+	p := c.cfg.policy()
+	if n := r.byDB[db.OID]; full(n, int(db.ConnLimit)) || p.Databases[db.Name] > 0 && n >= p.Databases[db.Name] {
+		return pgerror.Newf(pgerror.TooManyConnections, "too many connections for database \"%s\"", db.Name)
+	}
+	if n := r.byRole[role.OID]; full(n, int(role.ConnLimit)) || p.Users[role.Name] > 0 && n >= p.Users[role.Name] {
+		return pgerror.Newf(pgerror.TooManyConnections, "too many connections for role \"%s\"", role.Name)
+	}
+	return nil
+}
+
+// full tells whether n clients are as many as a limit allows; below zero is none.
+func full(n, limit int) bool { return limit >= 0 && n >= limit }
+
 func (r *Registry) remove(c *Client) {
 	r.mu.Lock()
+	if c.listed && !c.console {
+		lessOne(r.byRole, c.s.Login.OID)
+		lessOne(r.byDB, c.s.Database.OID)
+	}
+	c.listed = false
 	delete(r.clients, c.s.ID)
 	close(r.changed)
 	r.changed = make(chan struct{})
 	r.mu.Unlock()
+}
+
+func lessOne(counts map[base.OID]int, key base.OID) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
+	}
 }
 
 func (r *Registry) find(pid uint32) *Client {
@@ -100,6 +131,32 @@ func (r *Registry) TerminateAll() {
 	}
 }
 
+// TerminateDatabase ends the clients of a database, and tells how many.
+func (r *Registry) TerminateDatabase(name string) int {
+	n := 0
+	for _, c := range r.all() {
+		if c.who.Database == name {
+			c.kill(terminatedByAdmin())
+			n++
+		}
+	}
+	return n
+}
+
+// noteError counts an error told to a client.
+func (r *Registry) noteError(code string) {
+	r.errorsMu.Lock()
+	r.errors[code]++
+	r.errorsMu.Unlock()
+}
+
+// Errors gives how often clients were told of an error, by SQLSTATE.
+func (r *Registry) Errors() map[string]uint64 {
+	r.errorsMu.Lock()
+	defer r.errorsMu.Unlock()
+	return maps.Clone(r.errors)
+}
+
 // Count gives the number of clients.
 func (r *Registry) Count() int {
 	r.mu.Lock()
@@ -129,6 +186,12 @@ type Entry struct {
 	Who  Who
 	Info session.Info
 	TLS  bool
+
+	Console   bool
+	Started   time.Time
+	Local     net.Addr // of our side
+	Waiting   activity.Event
+	WaitSince time.Time
 }
 
 // List gives the clients by number.
@@ -136,8 +199,10 @@ func (r *Registry) List() []Entry {
 	var out []Entry
 	for _, c := range r.all() {
 		info := c.s.Info()
+		event, since := c.task.Waiting()
 		out = append(out, Entry{Who: Who{PID: c.who.PID, User: c.who.User, Database: c.who.Database, Remote: c.who.Remote,
-			Application: info.Application}, Info: info, TLS: c.tls})
+			Application: info.Application}, Info: info, TLS: c.tls, Console: c.console, Started: c.s.Started,
+			Local: c.sock.LocalAddr(), Waiting: event, WaitSince: since})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Who.PID < out[j].Who.PID })
 	return out

@@ -25,8 +25,7 @@ func (c *Client) take() error {
 // class tells how urgent the client's next message is to others.
 func (c *Client) class() pool.Class {
 	switch {
-	case c.s.Status != session.Idle || c.s.Tx.Block || c.s.Tx.Implicit || c.open,
-		c.s.Proc != nil && c.s.Proc.Owner().HoldsSession():
+	case c.inTransaction(), c.s.Proc != nil && c.s.Proc.Owner().HoldsSession():
 		return pool.Holder
 	case c.long:
 		return pool.Long
@@ -34,10 +33,17 @@ func (c *Client) class() pool.Class {
 	return pool.Normal
 }
 
+// inTransaction tells whether the client is inside a transaction, explicit or implicit.
+func (c *Client) inTransaction() bool {
+	return c.s.Status != session.Idle || c.s.Tx.Block || c.s.Tx.Implicit || c.open
+}
+
 // giveBack returns slot and backend, if held.
 func (c *Client) giveBack() {
 	if c.be != nil {
 		c.be = nil
+		c.lease.Rest(c.inTransaction())
+		c.countSent()
 		c.lease.Release()
 	}
 }
@@ -45,6 +51,9 @@ func (c *Client) giveBack() {
 // begin starts a message that needs a backend: from here it can be cancelled and times out.
 func (c *Client) begin() error {
 	c.began = time.Now()
+	if c.txBegan.IsZero() {
+		c.txBegan = c.began
+	}
 	k := c.currentKnobs()
 	c.mu.Lock()
 	c.running = true
@@ -67,6 +76,7 @@ func (c *Client) begin() error {
 func (c *Client) finish() time.Duration {
 	c.stopRunning()
 	d := time.Since(c.began)
+	c.ended = c.began.Add(d)
 	c.long, c.heavy = d > longRun, d > moment
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -232,17 +233,29 @@ func (c *Client) authenticate() (Account, error) {
 	if err := c.cfg.Engine.CheckLogin(account, c.who.User, database); err != nil {
 		return Account{}, err
 	}
-	if c.console && !account.Role.Super {
-		return Account{}, pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to use the console")
+	if err := c.admit(account); err != nil {
+		return Account{}, err
 	}
 	c.out.AuthenticationOk()
 	return account, nil
 }
 
+// admit checks an authenticated user against what is kept for others.
+func (c *Client) admit(a Account) error {
+	if a.Role.Super {
+		return nil
+	}
+	if p := c.cfg.policy(); c.console && !slices.Contains(p.Admins, c.who.User) && !slices.Contains(p.Watchers, c.who.User) {
+		return pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to use the console").
+			WithHint("console.admin_users and console.stats_users name others who may.")
+	}
+	return c.cfg.Ordinary()
+}
+
 // lookUp reads the catalogs, a bounded number of clients at a time.
 func (c *Client) lookUp(database string) (Account, error) {
-	c.cfg.Logins <- struct{}{}
-	defer func() { <-c.cfg.Logins }()
+	c.cfg.Logins.enter()
+	defer c.cfg.Logins.leave()
 	return c.cfg.Engine.Login(activity.NewTask(0, nil), c.who.User, database)
 }
 
@@ -322,7 +335,7 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	c.s.Update(func(i *session.Info) {
 		i.ClientAddr, i.ClientPort, i.Application, i.StateChange = addr, port, app, now
 	})
-	c.lease = p.NewLease(c.task, c.who.User)
+	c.lease = p.NewLease(c.task, c.who.User, a.Role.Super)
 	c.task.SetSlots(c)
 	c.task.SetWake(c.wake)
 	c.s.Wake, c.s.Cancel = c.wakeResting, c.cancel
@@ -336,8 +349,8 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 }
 
 func (c *Client) startSession(a Account, params map[string]string) error {
-	c.cfg.Logins <- struct{}{}
-	defer func() { <-c.cfg.Logins }()
+	c.cfg.Logins.enter()
+	defer c.cfg.Logins.leave()
 	return c.cfg.Engine.StartSession(c.s, a, params)
 }
 

@@ -21,6 +21,7 @@ type work struct {
 	exec   wire.Execute
 	sink   sink
 	report func(name, value string)
+	sent   int    // how much of what is in out has been counted
 	spare  []byte // a buffer for reading
 }
 
@@ -39,7 +40,7 @@ func (c *Client) detach() {
 	w := c.work
 	w.spare = c.in.Return()
 	w.sink.c, w.runner = nil, nil
-	w.out.Clear()
+	c.clear()
 	c.work = nil
 }
 
@@ -111,12 +112,15 @@ type idleTimer struct {
 func (c *Client) startIdle() {
 	k, t := c.currentKnobs(), &c.idle
 	var limit time.Duration
+	bound := c.cfg.policy().IdleTimeout
 	switch {
 	case t.reason != nil:
 		return
 	case c.s.Status != session.Idle && k.idleInTransaction > 0:
 		limit, t.reason = k.idleInTransaction, pgerror.New(pgerror.IdleInTransactionSessionTimeout,
 			"terminating connection due to idle-in-transaction timeout")
+	case c.s.Status == session.Idle && bound > 0 && (k.idle == 0 || bound < k.idle):
+		limit, t.reason = bound, pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to client_idle_timeout")
 	case c.s.Status == session.Idle && k.idle > 0:
 		limit, t.reason = k.idle, pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to idle-session timeout")
 	default:

@@ -28,12 +28,18 @@ type Config struct {
 	Port        int
 	SocketDir   string
 	MaxClients  int
+	Logins      int
 	AuthTimeout time.Duration
+	IdleTimeout time.Duration
 
-	Backends     int
-	ParkedLimit  int
-	QueueLimit   int
-	QueueTimeout time.Duration
+	Pool      Pool
+	Databases map[string]Database
+	Users     map[string]User
+
+	Admins   []string // of the console, besides superusers
+	Watchers []string // who may only look there
+
+	Metrics string // the address; empty: none
 
 	Headroom    int64 // bytes of garbage between two collections
 	MemoryLimit int64 // bytes of Go heap; 0: none
@@ -52,9 +58,32 @@ type Config struct {
 	shown map[string]string
 }
 
+// Pool is the limits of a database's pool.
+type Pool struct {
+	Backends     int
+	Reserve      int
+	ParkedLimit  int
+	QueueLimit   int
+	QueueTimeout time.Duration
+}
+
+// Database is the limits of one database.
+type Database struct {
+	Pool
+	MaxClients int // 0: no limit of its own
+}
+
+// User is the limits of one user; zero is none, but for the timeout, which is the pool's when it is below zero.
+type User struct {
+	MaxClients   int
+	Backends     int // in each database
+	QueueLimit   int // in each database
+	QueueTimeout time.Duration
+}
+
 // Load reads a file over the defaults; an empty path gives the defaults.
 func Load(path string) (*Config, error) {
-	c := &Config{PostgreSQL: map[string]string{}, shown: map[string]string{}}
+	c := empty()
 	if err := c.read("default.toml", defaults); err != nil {
 		return nil, err
 	}
@@ -71,6 +100,10 @@ func Load(path string) (*Config, error) {
 	}
 	c.anchor(filepath.Dir(path))
 	return c, c.check()
+}
+
+func empty() *Config {
+	return &Config{PostgreSQL: map[string]string{}, shown: map[string]string{}, Databases: map[string]Database{}, Users: map[string]User{}}
 }
 
 // anchor makes paths of the file independent of where the server was started.
@@ -95,7 +128,7 @@ func (c *Config) check() error {
 
 // Show gives every setting with its value and its default, by name.
 func (c *Config) Show() [][3]string {
-	base := &Config{PostgreSQL: map[string]string{}, shown: map[string]string{}}
+	base := empty()
 	// The defaults have been read before, or there would be no c.
 	_ = base.read("default.toml", defaults)
 	var out [][3]string
@@ -127,7 +160,7 @@ func (c *Config) read(file, text string) error {
 			return err
 		}
 	}
-	return nil
+	return r.named(tree) // starts from what [pool] says
 }
 
 // reading is one pass over one file.
@@ -140,8 +173,11 @@ type reading struct {
 func (r *reading) top(name string, value any) error {
 	switch v := value.(type) {
 	case map[string]any:
-		if name == "postgresql" {
+		switch name {
+		case "postgresql":
 			return r.postgresql(v)
+		case "databases", "users":
+			return nil // see named
 		}
 		keys := make([]string, 0, len(v))
 		for k := range v {
@@ -240,7 +276,7 @@ func (r *reading) line(tableName, key string) int {
 	for i, text := range r.lines {
 		t := strings.TrimSpace(text)
 		if strings.HasPrefix(t, "[") {
-			in = strings.Trim(strings.SplitN(t, "#", 2)[0], "[] \t")
+			in = strings.ReplaceAll(strings.Trim(strings.SplitN(t, "#", 2)[0], "[] \t"), "\"", "")
 			if tableName == "" && in == key {
 				return i + 1
 			}

@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Port != 5432 || c.MaxClients != 10000 || c.QueueTimeout != 10*time.Second || c.AuthTimeout != time.Minute ||
+	if c.Port != 5432 || c.MaxClients != 10000 || c.Pool.QueueTimeout != 10*time.Second || c.AuthTimeout != time.Minute ||
 		c.RotationSize != 10<<20 || len(c.Rules) != 4 || c.Rules[3].Method != auth.SCRAM || c.Addresses[0] != "127.0.0.1" {
 		t.Errorf("%+v", c)
 	}
@@ -49,6 +49,10 @@ func TestMistakes(t *testing.T) {
 		{"[postgresql]\nport = 1", `f.toml:2: parameter "port" is set by listen.port here`},
 		{"[[hba]]\ntype = \"local\"\nmethod=\"trust\"\n[[hba]]\ntype = \"host\"\nmethod = \"md5\"", `f.toml:4: rule 2 of [[hba]]: method is trust`},
 		{"[[hba]]\ntype = \"host\"\nmethod = \"trust\"\naddress = \"1.2.3\"", `invalid address "1.2.3"`},
+		{"[databases.app]\nx = 1", `f.toml:2: unknown setting "databases.app.x": [databases.app] has max_clients, backends`},
+		{"[users.\"a b\"]\nbackends = \"x\"", `f.toml:2: users.a b.backends: want a whole number`},
+		{"[users]\nbackends = 1", `f.toml:2: users.backends is a table: [users.backends]`},
+		{"[metrics]\naddress = \"9187\"", `f.toml:2: metrics.address: `},
 		{"[tls]\nkey = \"k\"", `tls.certificate and tls.key must be set together`},
 		{"data = ", `f.toml:1: `},
 	} {
@@ -60,5 +64,26 @@ func TestMistakes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: got %v\nwant %s", c.text, err, c.want)
 		}
+	}
+}
+
+func TestNamedLimits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.toml")
+	text := "[databases.app]\nbackends = 3\n[users.u]\nmax_clients = 7\n[pool]\nqueue_limit = 9\nqueue_timeout = \"1s\"\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := c.Databases["app"]; d.Backends != 3 || d.QueueLimit != 9 || d.QueueTimeout != time.Second || d.ParkedLimit != 1000 || d.Reserve != 1 {
+		t.Errorf("%+v", d)
+	}
+	if u := c.Users["u"]; u.MaxClients != 7 || u.Backends != 0 || u.QueueTimeout >= 0 {
+		t.Errorf("%+v", u)
+	}
+	if c.shown["databases.app.backends"] != "3" {
+		t.Error("SHOW CONFIG does not know limits of databases")
 	}
 }

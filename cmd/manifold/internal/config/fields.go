@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -24,11 +25,23 @@ func fields() []field {
 		{"listen.port", integer(func(c *Config) *int { return &c.Port }, 1, 65535)},
 		{"listen.unix_socket_directory", str(func(c *Config) *string { return &c.SocketDir }, true)},
 		{"clients.max_clients", integer(func(c *Config) *int { return &c.MaxClients }, 1, 1_000_000)},
+		{"clients.login_limit", integer(func(c *Config) *int { return &c.Logins }, 0, 4096)},
+		{"clients.client_idle_timeout", duration(func(c *Config) *time.Duration { return &c.IdleTimeout }, 0)},
 		{"clients.authentication_timeout", duration(func(c *Config) *time.Duration { return &c.AuthTimeout }, time.Second)},
-		{"pool.backends", integer(func(c *Config) *int { return &c.Backends }, 0, 4096)},
-		{"pool.parked_limit", integer(func(c *Config) *int { return &c.ParkedLimit }, 0, 1_000_000)},
-		{"pool.queue_limit", integer(func(c *Config) *int { return &c.QueueLimit }, 0, 1_000_000)},
-		{"pool.queue_timeout", duration(func(c *Config) *time.Duration { return &c.QueueTimeout }, 0)},
+		{"pool.backends", integer(func(c *Config) *int { return &c.Pool.Backends }, 0, 4096)},
+		{"pool.reserve", integer(func(c *Config) *int { return &c.Pool.Reserve }, 0, 4096)},
+		{"pool.parked_limit", integer(func(c *Config) *int { return &c.Pool.ParkedLimit }, 0, 1_000_000)},
+		{"pool.queue_limit", integer(func(c *Config) *int { return &c.Pool.QueueLimit }, 0, 1_000_000)},
+		{"pool.queue_timeout", duration(func(c *Config) *time.Duration { return &c.Pool.QueueTimeout }, 0)},
+		{"console.admin_users", func(c *Config, v any) (err error) { c.Admins, err = stringsOf(v); return err }},
+		{"console.stats_users", func(c *Config, v any) (err error) { c.Watchers, err = stringsOf(v); return err }},
+		{"metrics.address", func(c *Config, v any) error {
+			if err := str(func(c *Config) *string { return &c.Metrics }, true)(c, v); err != nil || c.Metrics == "" {
+				return err
+			}
+			_, _, err := net.SplitHostPort(c.Metrics)
+			return err
+		}},
 		{"memory.headroom", func(c *Config, v any) error {
 			n, err := quantity(v, "kB")
 			c.Headroom = n << 10
@@ -63,12 +76,12 @@ func fields() []field {
 }
 
 func tables() []string {
-	return []string{"listen", "clients", "pool", "memory", "tls", "log", "postgresql", "hba"}
+	return []string{"listen", "clients", "pool", "databases.NAME", "users.NAME", "console", "metrics", "memory", "tls", "log", "postgresql", "hba"}
 }
 
 func knownTable(name string) bool {
 	for _, t := range tables() {
-		if t == name {
+		if strings.TrimSuffix(t, ".NAME") == name {
 			return true
 		}
 	}
@@ -121,8 +134,8 @@ func str(at func(*Config) *string, empty bool) func(*Config, any) error {
 	}
 }
 
-func integer(at func(*Config) *int, least, most int64) func(*Config, any) error {
-	return func(c *Config, v any) error {
+func integer[C any](at func(*C) *int, least, most int64) func(*C, any) error {
+	return func(c *C, v any) error {
 		n, ok := v.(int64)
 		if !ok || n < least || n > most {
 			return fmt.Errorf("want a whole number from %d to %d, not %v", least, most, v)
@@ -132,8 +145,8 @@ func integer(at func(*Config) *int, least, most int64) func(*Config, any) error 
 	}
 }
 
-func duration(at func(*Config) *time.Duration, least time.Duration) func(*Config, any) error {
-	return func(c *Config, v any) error {
+func duration[C any](at func(*C) *time.Duration, least time.Duration) func(*C, any) error {
+	return func(c *C, v any) error {
 		n, err := quantity(v, "ms")
 		d := time.Duration(n) * time.Millisecond
 		if err == nil && d < least {
