@@ -70,6 +70,8 @@ type Engine struct {
 	sessions map[uint32]*session.Session
 
 	logTuning logTuning
+	tune      func(*session.Session) // bound once, for all sessions
+	bases     baseCache
 
 	stopNotify func() // ends the delivery of notifications
 
@@ -146,10 +148,11 @@ func open(cfg Config) (*Engine, error) {
 	e.opened = catalog.NewOpened(c.Heaps, c.Txns)
 	c.Txns.OnPreparedEnd(e.invalidateAll)
 	e.stats = stats.New()
+	e.tune = func(s *session.Session) { e.logTuning.session(s.ID, s.Settings) }
 	e.svc = &backend.Services{
 		Cluster: c, Opened: e.opened, Sequences: sequence.New(c.Txns), Caches: e.Cache, Plans: e.plan, Server: (*commandHost)(e),
 		Activity: (*activityHost)(e), Log: cfg.Log, Temp: tempFiles{e.temp}, Keep: cfg.Backends,
-		Notify: notify.New(c.Log, cfg.NotifyQueue),
+		Notify: notify.New(c.Log, cfg.NotifyQueue), Invalidate: e.invalidate,
 	}
 	e.svc.Builder = &exec.Builder{Store: c.Heaps, Lookup: lookup, Name: e.functionName, Fixed: e.fixed, Stats: e.stats,
 		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
@@ -274,11 +277,7 @@ func (e *Engine) NewSession(task *activity.Task) *session.Session {
 	id := e.nextID.Add(1) & 0x3FFFFFFF
 	task.SessionID = id
 	s := session.New(id, binary.LittleEndian.Uint32(b[:]), task)
-	owner := e.cluster.Locks.NewOwner(id)
-	owner.SetStatement(func() string { return s.Info().Query })
-	s.Proc = e.cluster.Txns.NewProc(owner)
-	s.Proc.AfterEnd = e.afterEnd(s)
-	s.Tune = func(g *session.Settings) { e.logTuning.session(id, g) }
+	s.Txns, s.Tune = e.cluster.Txns, e.tune
 	return s
 }
 

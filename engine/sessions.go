@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strings"
 	"time"
 
 	"manifold/engine/activity"
@@ -11,25 +10,12 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/stats"
-	"manifold/engine/txn"
 )
 
 // Login is what is known of a user and a database before the user has proved who it is.
 type Login struct {
 	Role     *catalog.Role
 	Database *catalog.Database
-}
-
-// afterEnd invalidates caches between the end of a transaction and the release of its locks.
-func (e *Engine) afterEnd(s *session.Session) func(*txn.Tx, bool, base.LSN) {
-	return func(_ *txn.Tx, committed bool, _ base.LSN) {
-		if committed && !s.Catalog.Changes.Empty() {
-			e.invalidate(s.Database.OID, &s.Catalog.Changes)
-		}
-		if s.Catalog.Cache != nil {
-			s.Catalog = session.Overlay{}
-		}
-	}
 }
 
 // Login looks a user and a database up. The role is nil when there is none, so that authentication can fail as it does for a
@@ -81,70 +67,6 @@ func (e *Engine) read(task *activity.Task, db base.OID, f func(*catalog.View) er
 	return err
 }
 
-// StartSession gives a session its user, database and settings: those of the configuration, of the database, of the role, and
-// the startup parameters of the client.
-func (e *Engine) StartSession(s *session.Session, l Login, params map[string]string) error {
-	s.Identity = session.Identity{User: l.Role, Role: l.Role.OID, UserName: l.Role.Name, Super: l.Role.Super}
-	s.Login, s.Database = l.Role, l.Database
-	for name, value := range e.cfg.Settings {
-		if err := s.Settings.Preset(name, value); err != nil {
-			return err
-		}
-	}
-	if err := e.storedSettings(s); err != nil {
-		return err
-	}
-	for name, value := range params {
-		switch name {
-		case "user", "database", "replication", "options":
-			continue
-		}
-		if err := s.Settings.Set(session.Change{Name: name, Text: value, Depth: -1, Super: l.Role.Super, Startup: true}); err != nil {
-			f := pgerror.From(err)
-			f.Severity = pgerror.SeverityFatal
-			return f
-		}
-	}
-	s.Settings.SetInternal("is_superuser", onOff(l.Role.Super))
-	s.Settings.SetInternal("session_authorization", l.Role.Name)
-	return nil
-}
-
-func onOff(v bool) string {
-	if v {
-		return "on"
-	}
-	return "off"
-}
-
-// storedSettings applies what ALTER DATABASE ... SET and ALTER ROLE ... SET have stored, the more specific last.
-func (e *Engine) storedSettings(s *session.Session) error {
-	var list []string
-	err := e.read(s.Task, s.Database.OID, func(v *catalog.View) error {
-		for _, k := range [][2]base.OID{{s.Database.OID, 0}, {0, s.User.OID}, {s.Database.OID, s.User.OID}} {
-			r, err := v.Row(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, oidDatum(k[0]), oidDatum(k[1]))
-			if err != nil {
-				return err
-			}
-			if r != nil {
-				list = append(list, r.Texts(bootstrap.ColDbRoleSettingSetconfig)...)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, entry := range list {
-		if name, value, ok := strings.Cut(entry, "="); ok {
-			if err := s.Settings.Preset(name, value); err != nil {
-				s.Notice(pgerror.From(err))
-			}
-		}
-	}
-	return nil
-}
-
 // Register makes a session visible to others.
 func (e *Engine) Register(s *session.Session) {
 	e.mu.Lock()
@@ -152,13 +74,13 @@ func (e *Engine) Register(s *session.Session) {
 	e.mu.Unlock()
 }
 
-// Unregister ends a session's visibility and its place among the transactions; a backend has released it before.
+// Unregister ends a session's visibility; a backend has released it before.
 func (e *Engine) Unregister(s *session.Session) {
 	e.mu.Lock()
 	delete(e.sessions, s.ID)
 	e.mu.Unlock()
 	e.logTuning.forget(s.ID)
-	if s.Proc != nil {
+	if s.Proc != nil { // the release failed
 		owner := s.Proc.Owner()
 		s.Proc.Close()
 		owner.Close()

@@ -17,7 +17,6 @@ import (
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plancache"
 	"manifold/engine/sysfuncs"
-	"manifold/engine/trigger"
 	"manifold/engine/types"
 )
 
@@ -62,7 +61,8 @@ type Backend struct {
 	values   values
 	lazy     lazyNames
 	findPath func() ([]base.OID, error)
-	latest   bool // a statement of a constraint looks beyond the transaction's snapshot
+	latest   bool        // a statement of a constraint looks beyond the transaction's snapshot
+	spare    []*standing // for sessions to come
 }
 
 // New makes a backend.
@@ -73,14 +73,17 @@ func New(svc *Services) *Backend {
 }
 
 // Close gives up what the backend holds.
-func (b *Backend) Close() {}
+func (b *Backend) Close() {
+	for _, st := range b.spare {
+		st.close()
+	}
+	b.spare = nil
+}
 
 // attach turns the backend to a session for one message.
 func (b *Backend) attach(s *session.Session) {
 	b.s = s
-	if s.After == nil {
-		s.After = trigger.New(b.svc.Temp)
-	}
+	b.lend(s)
 	b.pathOK = false
 	b.src = catalog.HeapSource{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx()}
 	b.view.Reset(&b.src, b.cache())

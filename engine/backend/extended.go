@@ -23,6 +23,7 @@ type prepared struct {
 // Parse makes a prepared statement.
 func (b *Backend) Parse(s *session.Session, name, text string, paramOIDs []base.OID) error {
 	b.attach(s)
+	defer b.part()
 	s.StatementTime = time.Now()
 	if name != "" {
 		if _, ok := s.Statements[name]; ok {
@@ -33,7 +34,7 @@ func (b *Backend) Parse(s *session.Session, name, text string, paramOIDs []base.
 	if err != nil {
 		return err
 	}
-	s.Statements[name] = p
+	s.PutStatement(name, p)
 	return nil
 }
 
@@ -169,6 +170,7 @@ func (b *Backend) statementNamed(name string) (*session.Prepared, error) {
 // Bind makes a portal of a prepared statement. A nil parameter is null; the parameters' bytes are copied.
 func (b *Backend) Bind(s *session.Session, portal, stmt string, paramFormats []int16, params [][]byte, resultFormats []int16) error {
 	b.attach(s)
+	defer b.part()
 	if portal != "" || s.StatementTime.IsZero() {
 		s.StatementTime = time.Now()
 	}
@@ -269,6 +271,7 @@ func (b *Backend) bindParams(r *portalRun, p *session.Prepared, formats []int16,
 // DescribeStatement gives the parameters and columns of a prepared statement; nil columns mean that it returns no rows.
 func (b *Backend) DescribeStatement(s *session.Session, name string) ([]base.OID, []plan.ResultColumn, error) {
 	b.attach(s)
+	defer b.part()
 	p, err := b.statementNamed(name)
 	if err != nil {
 		return nil, nil, err
@@ -282,6 +285,7 @@ func (b *Backend) DescribeStatement(s *session.Session, name string) ([]base.OID
 // DescribePortal gives the columns of a portal and their formats.
 func (b *Backend) DescribePortal(s *session.Session, name string) ([]plan.ResultColumn, []int16, error) {
 	b.attach(s)
+	defer b.part()
 	po, ok := s.Portals[name]
 	if !ok {
 		return nil, nil, noPortal(name)
@@ -295,6 +299,7 @@ func (b *Backend) DescribePortal(s *session.Session, name string) ([]plan.Result
 // CloseStatement forgets a prepared statement; one that does not exist is no error.
 func (b *Backend) CloseStatement(s *session.Session, name string) error {
 	b.attach(s)
+	defer b.part()
 	delete(s.Statements, name)
 	return nil
 }
@@ -302,6 +307,7 @@ func (b *Backend) CloseStatement(s *session.Session, name string) error {
 // ClosePortal closes a portal; one that does not exist is no error.
 func (b *Backend) ClosePortal(s *session.Session, name string) error {
 	b.attach(s)
+	defer b.part()
 	b.dropPortal(name)
 	return nil
 }
@@ -309,6 +315,7 @@ func (b *Backend) ClosePortal(s *session.Session, name string) error {
 // Execute runs a portal until max rows are out (zero: all). suspended tells that there may be more.
 func (b *Backend) Execute(s *session.Session, name string, max int, out Sink) (suspended bool, err error) {
 	b.attach(s)
+	defer b.part()
 	po, ok := s.Portals[name]
 	if !ok {
 		return false, noPortal(name)

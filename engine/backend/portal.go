@@ -36,7 +36,7 @@ func (b *Backend) newPortal(name string) *session.Portal {
 		return po
 	}
 	po := &session.Portal{Name: name, Run: &portalRun{}, Depth: s.Proc.Tx().Depth(), CreatedAt: time.Now()}
-	s.Portals[name] = po
+	s.PutPortal(name, po)
 	return po
 }
 

@@ -40,7 +40,7 @@ func (b *Backend) sqlPrepare(text string, n *pg_query.PrepareStmt) error {
 	p := &session.Prepared{Name: n.Name, Text: text, Node: n.Query, FromSQL: true, CreatedAt: b.s.StatementTime, Asked: params}
 	p.Params, p.Columns, p.Tag = v.Params, v.Plan.Columns, v.Tag
 	p.Cached = &prepared{v: v, env: b.s.PlanEnv()}
-	b.s.Statements[n.Name] = p
+	b.s.PutStatement(n.Name, p)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 // the statement that failed is returned; the caller then calls Fail.
 func (b *Backend) Simple(s *session.Session, text string, out Sink) error {
 	b.attach(s)
+	defer b.part()
 	s.StatementTime = time.Now()
 	// A simple query uses and destroys the unnamed statement and portal.
 	b.dropPortal("")

@@ -142,6 +142,7 @@ func (b *Backend) finish() error {
 // Fail ends a failed statement: a lone one is rolled back, a block waits for ROLLBACK.
 func (b *Backend) Fail(s *session.Session, _ *pgerror.Error) {
 	b.attach(s)
+	defer b.part()
 	s.Told = true
 	tx := s.Proc.Tx()
 	switch {
@@ -353,6 +354,7 @@ func (b *Backend) rollbackTo(name string) error {
 // Sync ends the implicit transaction of a pipeline.
 func (b *Backend) Sync(s *session.Session) error {
 	b.attach(s)
+	defer b.part()
 	if s.Tx.Block || !s.Proc.Tx().Running() {
 		return nil
 	}
@@ -362,6 +364,7 @@ func (b *Backend) Sync(s *session.Session) error {
 // Release ends a session: what it has open is rolled back and everything it holds is given up.
 func (b *Backend) Release(s *session.Session) {
 	b.attach(s)
+	defer b.part()
 	b.closePortals(false)
 	if s.Proc.Tx().Running() || s.Tx.Block { // a failed block too, or nothing could begin any more
 		b.abort()

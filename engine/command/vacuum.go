@@ -282,11 +282,11 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 	}
 	vo.Progress = func(p vacuum.Progress) {
 		c.Session.Update(func(i *session.Info) {
-			i.Progress = session.Progress{Command: "VACUUM", Relation: d.OID, Params: [20]int64{int64(p.Phase), int64(p.Pages),
+			i.Progress = &session.Progress{Command: "VACUUM", Relation: d.OID, Params: [20]int64{int64(p.Phase), int64(p.Pages),
 				int64(p.Scanned), int64(p.Vacuumed), int64(p.IndexPasses), int64(p.MaxDead), int64(p.Dead)}}
 		})
 	}
-	defer c.Session.Update(func(i *session.Info) { i.Progress = session.Progress{} })
+	defer c.Session.Update(func(i *session.Info) { i.Progress = nil })
 	start, used := time.Now(), c.Task.Buffers
 	r, err := vacuum.Table(c.Task, c.Tx.Manager(), t, indexes, vo)
 	if err != nil {

@@ -99,7 +99,7 @@ func (c *engineConn) close() {
 func (c *engineConn) run(sql string) []string {
 	c.lines, c.notices = nil, nil
 	class := pool.Normal
-	if c.s.Proc.Tx().Running() {
+	if c.s.Proc != nil && c.s.Proc.Tx().Running() {
 		class = pool.Holder
 	}
 	b, err := c.lease.Acquire(class)

@@ -119,13 +119,13 @@ func (m *Manager) checkDeadlock(o *Owner) error {
 		if i > 0 {
 			d.WriteByte('\n')
 		}
-		fmt.Fprintf(&d, "Process %d waits for %s on %s; blocked by process %d.", e.from.pid, e.mode, e.tag, e.to.pid)
+		fmt.Fprintf(&d, "Process %d waits for %s on %s; blocked by process %d.", e.from.PID(), e.mode, e.tag, e.to.PID())
 	}
 	err := pgerror.New(pgerror.TRDeadlockDetected, "deadlock detected").WithDetail("%s", d.String()).
 		WithHint("See server log for query details.")
 	for _, e := range found {
 		if e.from.statement != nil {
-			fmt.Fprintf(&d, "\nProcess %d: %s", e.from.pid, e.from.statement())
+			fmt.Fprintf(&d, "\nProcess %d: %s", e.from.PID(), e.from.statement())
 		}
 	}
 	err.LogDetail = d.String()
@@ -186,13 +186,13 @@ func (m *Manager) BlockedBy(pid uint32) []uint32 {
 	var out []uint32
 	for o := range m.owners {
 		e := o.wait.entry
-		if o.pid != pid || e == nil {
+		if o.PID() != pid || e == nil {
 			continue
 		}
 		c := o.wait.mode.conflicts()
 		for _, h := range e.holds {
 			if h.owner != o && h.modes&c != 0 {
-				out = appendOnce(out, h.owner.pid)
+				out = appendOnce(out, h.owner.PID())
 			}
 		}
 		for _, w := range e.queue {
@@ -200,7 +200,7 @@ func (m *Manager) BlockedBy(pid uint32) []uint32 {
 				break
 			}
 			if w.mode.mask()&c != 0 {
-				out = appendOnce(out, w.owner.pid)
+				out = appendOnce(out, w.owner.PID())
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func (c *client) must(t *testing.T, m *Manager, r Request) {
 func waitQueued(m *Manager, c *client) {
 	for {
 		for _, i := range m.Snapshot() {
-			if i.PID == c.o.pid && !i.Granted {
+			if i.PID == c.o.PID() && !i.Granted {
 				return
 			}
 		}

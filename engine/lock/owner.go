@@ -8,7 +8,7 @@ import (
 // Owner holds locks for one session. Its methods are called by the session only.
 type Owner struct {
 	m    *Manager
-	pid  uint32
+	pid  atomic.Uint32 // see SetPID
 	held heldTable
 	log  []localKey // one entry an acquisition of the transaction, oldest first
 	sess int        // session-level counts in total
@@ -30,7 +30,8 @@ type fastSlot struct {
 
 // NewOwner registers a session; pid is what pg_locks shows.
 func (m *Manager) NewOwner(pid uint32) *Owner {
-	o := &Owner{m: m, pid: pid}
+	o := &Owner{m: m}
+	o.pid.Store(pid)
 	o.wait.owner = o
 	o.wait.ch = make(chan struct{}, 1)
 	m.mu.Lock()
@@ -54,12 +55,21 @@ func (o *Owner) Close() {
 	o.m.mu.Unlock()
 }
 
+// SetPID changes the number that pg_locks shows, of an owner without locks.
+func (o *Owner) SetPID(pid uint32) { o.pid.Store(pid) }
+
 // SetYield has f called, from another goroutine, when somebody has waited for a lock of this owner for his deadlock timeout:
-// work that can be done later, as a vacuum nobody asked for, should be given up.
-func (o *Owner) SetYield(f func()) { o.yield.Store(&f) }
+// work that can be done later, as a vacuum nobody asked for, should be given up. A nil f ends that.
+func (o *Owner) SetYield(f func()) {
+	if f == nil {
+		o.yield.Store(nil)
+		return
+	}
+	o.yield.Store(&f)
+}
 
 // PID gives the number that pg_locks shows.
-func (o *Owner) PID() uint32 { return o.pid }
+func (o *Owner) PID() uint32 { return o.pid.Load() }
 
 func (o *Owner) count(k localKey, l local, session bool) {
 	if session {

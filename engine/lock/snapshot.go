@@ -19,7 +19,7 @@ func (m *Manager) Snapshot() []Info {
 	for o := range m.owners {
 		o.mu.Lock()
 		for _, s := range o.fast {
-			out = appendModes(out, Info{Tag: s.tag, PID: o.pid, Granted: true, FastPath: true}, s.modes)
+			out = appendModes(out, Info{Tag: s.tag, PID: o.PID(), Granted: true, FastPath: true}, s.modes)
 		}
 		o.mu.Unlock()
 	}
@@ -29,10 +29,10 @@ func (m *Manager) Snapshot() []Info {
 		p.mu.Lock()
 		for _, e := range p.entries {
 			for _, h := range e.holds {
-				out = appendModes(out, Info{Tag: e.tag, PID: h.owner.pid, Granted: true}, h.modes)
+				out = appendModes(out, Info{Tag: e.tag, PID: h.owner.PID(), Granted: true}, h.modes)
 			}
 			for _, w := range e.queue {
-				out = append(out, Info{Tag: e.tag, Mode: w.mode, PID: w.owner.pid, Since: w.since})
+				out = append(out, Info{Tag: e.tag, Mode: w.mode, PID: w.owner.PID(), Since: w.since})
 			}
 		}
 		p.mu.Unlock()
@@ -62,7 +62,7 @@ func (m *Manager) Conflicting(self *Owner, tag Tag, mode Mode) []uint32 {
 		o.mu.Lock()
 		for _, s := range o.fast {
 			if s.tag == tag && s.modes&c != 0 {
-				out = appendOnce(out, o.pid)
+				out = appendOnce(out, o.PID())
 			}
 		}
 		o.mu.Unlock()
@@ -74,7 +74,7 @@ func (m *Manager) Conflicting(self *Owner, tag Tag, mode Mode) []uint32 {
 	if e := p.entries[tag]; e != nil {
 		for _, h := range e.holds {
 			if h.owner != self && h.modes&c != 0 {
-				out = appendOnce(out, h.owner.pid)
+				out = appendOnce(out, h.owner.PID())
 			}
 		}
 	}

@@ -21,7 +21,10 @@ func (s *Session) PlanEnv() uint64 {
 	var h maphash.Hash
 	h.SetSeed(envSeed)
 	for _, p := range setting.All() {
-		if e, ok := s.Settings.values[p.Name]; ok && p.Has(setting.PlanRelevant) {
+		if !p.Has(setting.PlanRelevant) {
+			continue
+		}
+		if e := s.Settings.find(p.Name); e != nil {
 			h.WriteString(p.Name)
 			h.WriteByte(0)
 			h.WriteString(p.Format(e.value))
@@ -109,7 +112,7 @@ func SplitIdentifiers(list string) []string {
 // bare command tag inside an open transaction block leaves at once; what it depends on stays with the transaction.
 func (s *Session) AwaitAnswer() error {
 	t := s.Task
-	if s.Proc == nil || t.Dep() == 0 && t.LogDep() == 0 {
+	if s.Txns == nil || t.Dep() == 0 && t.LogDep() == 0 {
 		s.Told = false
 		return nil
 	}
@@ -117,5 +120,5 @@ func (s *Session) AwaitAnswer() error {
 		return nil
 	}
 	s.Told = false
-	return s.Proc.Manager().AwaitAnswer(t, t.TakeDep(), t.TakeLogDep())
+	return s.Txns.AwaitAnswer(t, t.TakeDep(), t.TakeLogDep())
 }

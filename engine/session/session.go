@@ -31,11 +31,17 @@ type Session struct {
 	ID       uint32 // what pg_backend_pid shows
 	Secret   uint32 // the cancel key
 	Task     *activity.Task
-	Proc     *txn.Proc
 	Database *catalog.Database
 	Login    *catalog.Role // who authenticated
 	Started  time.Time
 	Identity
+
+	Txns     *txn.Manager       // nil for a session without an engine
+	Standing any                // the backend's: what holds the next three
+	Proc     *txn.Proc          // nil while the session is idle and holds no locks
+	After    *trigger.Queue     // what the transaction's changes leave to be done; nil with Proc
+	Portals  map[string]*Portal // nil with Proc; see PutPortal
+	Yield    func()             // called when others wait for the session's locks for long; nil: nobody asks it
 
 	StatementTime time.Time // when the client's message was taken up
 
@@ -43,15 +49,13 @@ type Session struct {
 	Status   TxStatus
 	Notices  []*pgerror.Error // to be sent before the next answer
 
-	Statements map[string]*Prepared
-	Portals    map[string]*Portal
+	Statements map[string]*Prepared // nil until the first; see PutStatement
 	Catalog    Overlay
 	Temp       TempState
 	Auto       *atomic.Int32      // of an autovacuum worker: how many work, which share the cost limit; nil: a client's session
-	Sequences  map[base.OID]int64 // currval
+	Sequences  map[base.OID]int64 // currval; nil until the first; see SetCurrval
 	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
-	After      *trigger.Queue // what the transaction's changes leave to be done
 
 	Pending  notify.Pending       // what the transaction does with LISTEN and NOTIFY
 	Listener *notify.Listener     // nil until the first of either
@@ -59,7 +63,7 @@ type Session struct {
 	Cancel   func(*pgerror.Error) // ends the message that the client runs, if any; nil: there is no client
 	Heard    base.LSN             // of the last commit that notified its own session, until its client has been told
 
-	Tune func(*Settings) // takes over the settings that act beyond the session, after each change; nil: nobody does
+	Tune func(*Session) // takes over the settings that act beyond the session, after each change; nil: nobody does
 
 	Told bool // rows or an error are among the answers not yet sent
 
@@ -70,7 +74,7 @@ type Session struct {
 	planEnv   uint64
 	planStamp uint64
 	planRole  base.OID
-	hot       Hot
+	hot       *Hot
 	hotStamp  uint64
 
 	mu   sync.Mutex
@@ -88,12 +92,12 @@ type Info struct {
 	TxStart     time.Time
 	StateChange time.Time
 	BackendType string
-	Progress    Progress
+	Progress    *Progress // nil but for long commands; never changed
 }
 
 // Progress is how far a long command has come, as the views pg_stat_progress_... show it.
 type Progress struct {
-	Command  string // "VACUUM"; empty for none
+	Command  string // "VACUUM"
 	Relation base.OID
 	Params   [20]int64
 }
@@ -151,7 +155,6 @@ type OnCommit struct {
 // New makes a session; the caller fills Database, User and Settings in after authentication.
 func New(id, secret uint32, task *activity.Task) *Session {
 	return &Session{ID: id, Secret: secret, Task: task, Status: Idle, Started: time.Now(), Settings: NewSettings(),
-		Statements: map[string]*Prepared{}, Portals: map[string]*Portal{}, Sequences: map[base.OID]int64{},
 		info: Info{State: "idle", BackendType: "client backend"}}
 }
 
@@ -171,3 +174,27 @@ func (s *Session) Info() Info {
 
 // Notice queues a message for the client.
 func (s *Session) Notice(n *pgerror.Error) { s.Notices = append(s.Notices, n) }
+
+// PutStatement keeps a prepared statement under its name.
+func (s *Session) PutStatement(name string, p *Prepared) {
+	if s.Statements == nil {
+		s.Statements = map[string]*Prepared{}
+	}
+	s.Statements[name] = p
+}
+
+// PutPortal keeps a portal under its name.
+func (s *Session) PutPortal(name string, p *Portal) {
+	if s.Portals == nil {
+		s.Portals = map[string]*Portal{}
+	}
+	s.Portals[name] = p
+}
+
+// SetCurrval notes the value that currval gives for a sequence.
+func (s *Session) SetCurrval(seq base.OID, v int64) {
+	if s.Sequences == nil {
+		s.Sequences = map[base.OID]int64{}
+	}
+	s.Sequences[seq] = v
+}

@@ -35,23 +35,59 @@ type undo struct {
 	local bool
 }
 
-// Settings is the values of one session's parameters. Changes within a transaction are undone when it rolls back.
+// Settings is the values of one session's parameters: those of its Base, and what it has changed since. Changes within a
+// transaction are undone when it rolls back.
 type Settings struct {
-	values map[string]*entry
+	base   *Base
+	own    []override
 	undos  []undo
 	stamp  uint64 // moves with every change
 	report []string
 }
 
+// override is a parameter that a session has changed.
+type override struct {
+	name  string
+	entry *entry // nil: the built-in default again
+}
+
 // NewSettings gives the built-in defaults.
-func NewSettings() *Settings { return &Settings{values: map[string]*entry{}} }
+func NewSettings() *Settings { return &Settings{base: &Base{}} }
+
+// find gives the value of a parameter unless it is the built-in default.
+func (s *Settings) find(name string) *entry {
+	for i := range s.own {
+		if s.own[i].name == name {
+			return s.own[i].entry
+		}
+	}
+	return s.base.values[name]
+}
+
+// change gives a parameter another value; nil is the built-in default.
+func (s *Settings) change(name string, e *entry) {
+	s.stamp++
+	same := e == s.base.values[name]
+	for i := range s.own {
+		if s.own[i].name != name {
+			continue
+		}
+		if s.own[i].entry = e; same {
+			s.own = append(s.own[:i], s.own[i+1:]...)
+		}
+		return
+	}
+	if !same {
+		s.own = append(s.own, override{name, e})
+	}
+}
 
 // Stamp moves whenever a value changes.
 func (s *Settings) Stamp() uint64 { return s.stamp }
 
 // Get gives the value of a parameter that must exist.
 func (s *Settings) Get(name string) setting.Value {
-	if e, ok := s.values[name]; ok {
+	if e := s.find(name); e != nil {
 		return e.value
 	}
 	p, ok := setting.Lookup(name)
@@ -65,7 +101,7 @@ func (s *Settings) Get(name string) setting.Value {
 func (s *Settings) Show(name string) (canonical, text string, err error) {
 	p, ok := setting.Lookup(name)
 	if !ok {
-		if e, ok := s.values[strings.ToLower(name)]; ok {
+		if e := s.find(strings.ToLower(name)); e != nil {
 			return strings.ToLower(name), e.text, nil
 		}
 		return "", "", unknown(name)
@@ -94,7 +130,7 @@ func (s *Settings) Set(c Change) error {
 	if !ok {
 		if strings.Contains(c.Name, ".") {
 			name := strings.ToLower(c.Name)
-			if e := s.values[name]; c.Default && e != nil {
+			if e := s.find(name); c.Default && e != nil {
 				c.Text = e.reset.Str
 			}
 			s.put(name, c, setting.Value{Str: c.Text})
@@ -123,7 +159,7 @@ func (s *Settings) Set(c Change) error {
 }
 
 func (s *Settings) resetValue(p *setting.Setting) setting.Value {
-	if e, ok := s.values[p.Name]; ok && e.source != sourceDefault {
+	if e := s.find(p.Name); e != nil && e.source != sourceDefault {
 		return e.reset
 	}
 	return p.Default()
@@ -149,7 +185,7 @@ func allowed(p *setting.Setting, c Change) error {
 }
 
 func (s *Settings) put(name string, c Change, v setting.Value) {
-	prev := s.values[name]
+	prev := s.find(name)
 	if c.Depth >= 0 {
 		s.undos = append(s.undos, undo{name: name, prev: prev, depth: c.Depth, local: c.Local})
 	}
@@ -162,8 +198,7 @@ func (s *Settings) put(name string, c Change, v setting.Value) {
 	if c.Startup {
 		e.reset, e.source = v, sourceClient
 	}
-	s.values[name] = e
-	s.stamp++
+	s.change(name, e)
 }
 
 // Preset gives a parameter the value it has at connection start and after RESET (configuration, database, role).
@@ -171,8 +206,7 @@ func (s *Settings) Preset(name, text string) error {
 	p, ok := setting.Lookup(name)
 	if !ok && strings.Contains(name, ".") {
 		v := setting.Value{Str: text}
-		s.values[strings.ToLower(name)] = &entry{value: v, text: text, reset: v, source: sourceConfig}
-		s.stamp++
+		s.change(strings.ToLower(name), &entry{value: v, text: text, reset: v, source: sourceConfig})
 		return nil
 	}
 	if !ok {
@@ -185,14 +219,13 @@ func (s *Settings) Preset(name, text string) error {
 	if err != nil {
 		return err
 	}
-	s.values[p.Name] = &entry{value: v, reset: v, source: sourceConfig}
-	s.stamp++
+	s.change(p.Name, &entry{value: v, reset: v, source: sourceConfig})
 	return nil
 }
 
 // ResetAll undoes every SET of the session, as RESET ALL and DISCARD ALL do.
 func (s *Settings) ResetAll(depth int) {
-	for name, e := range s.values {
+	for name, e := range s.all() {
 		p, ok := setting.Lookup(name)
 		switch {
 		case !ok: // it stays known
@@ -242,12 +275,7 @@ func (s *Settings) EndSub(depth int, commit bool) {
 }
 
 func (s *Settings) restore(u undo) {
-	if u.prev == nil {
-		delete(s.values, u.name)
-	} else {
-		s.values[u.name] = u.prev
-	}
-	s.stamp++
+	s.change(u.name, u.prev)
 	if p, ok := setting.Lookup(u.name); ok && p.Has(setting.Report) {
 		s.noteReport(u.name)
 	}
@@ -282,6 +310,5 @@ func (s *Settings) SetInternal(name, text string) {
 	if err != nil {
 		v = setting.Value{Str: text}
 	}
-	s.values[p.Name] = &entry{value: v, reset: v, source: sourceConfig}
-	s.stamp++
+	s.change(p.Name, &entry{value: v, reset: v, source: sourceConfig})
 }

@@ -92,7 +92,8 @@ func nextValue(s *Scope, oid base.OID, check bool) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.Session.Sequences[oid], s.Session.LastSeq = v, oid
+	s.Session.SetCurrval(oid, v)
+	s.Session.LastSeq = oid
 	return v, nil
 }
 
@@ -138,7 +139,7 @@ func setval(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error)
 		return types.Null, err
 	}
 	if called {
-		s.Session.Sequences[oid] = a[1].I
+		s.Session.SetCurrval(oid, a[1].I)
 	}
 	return a[1], nil
 }

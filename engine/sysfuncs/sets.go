@@ -79,7 +79,7 @@ func progressRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 	var out []types.Datum
 	for _, x := range s.Host.Sessions() {
 		p := x.Info().Progress
-		if p.Command == "" || p.Command != text(a[0]) || x.Database == nil {
+		if p == nil || p.Command != text(a[0]) || x.Database == nil {
 			continue
 		}
 		cols := []base.OID{types.OIDInt4, types.OIDOID, types.OIDOID}

@@ -42,22 +42,23 @@ type Client struct {
 	tls   bool
 	seat  atomic.Pointer[park.Seat] // nil until the client is logged in
 
-	console  bool
-	listed   bool // guarded by the registry's mutex
-	lease    *pool.Lease
-	be       pool.Backend // held, or nil
-	began    time.Time    // of the message that runs
-	took     time.Time    // when the slot was taken
-	ended    time.Time    // when the last message was done
-	txBegan  time.Time    // when the transaction's first message came; zero outside of one
-	long     bool         // the last statement ran long
-	heavy    bool         // it took more than a moment
-	extended bool         // the message that runs is of the extended protocol
-	open     bool         // messages of the extended protocol have run since the last Sync
-	bulky    bool         // a huge message was handled since the client last rested
-	skip     bool         // an error of the extended protocol: nothing counts until Sync
-	broken   error        // the connection failed
-	knobs    knobs
+	console   bool
+	listed    bool // guarded by the registry's mutex
+	lease     *pool.Lease
+	be        pool.Backend // held, or nil
+	began     time.Time    // of the message that runs
+	took      time.Time    // when the slot was taken
+	ended     time.Time    // when the last message was done
+	txBegan   time.Time    // when the transaction's first message came; zero outside of one
+	long      bool         // the last statement ran long
+	heavy     bool         // it took more than a moment
+	extended  bool         // the message that runs is of the extended protocol
+	open      bool         // messages of the extended protocol have run since the last Sync
+	bulky     bool         // a huge message was handled since the client last rested
+	skip      bool         // an error of the extended protocol: nothing counts until Sync
+	broken    error        // the connection failed
+	knobs     *knobs
+	knobStamp uint64 // one more than the stamp of the settings that knobs are from; zero: never read
 
 	timer *time.Timer
 	idle  idleTimer

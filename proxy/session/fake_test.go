@@ -196,7 +196,7 @@ func (b *fakeBackend) Parse(s *session.Session, name, text string, _ []base.OID)
 	if strings.HasPrefix(text, "bad") {
 		return pgerror.New(pgerror.SyntaxError, "bad text")
 	}
-	s.Statements[name] = &session.Prepared{Name: name, Text: text}
+	s.PutStatement(name, &session.Prepared{Name: name, Text: text})
 	return nil
 }
 
@@ -218,7 +218,7 @@ func (b *fakeBackend) Bind(s *session.Session, portal, stmt string, _ []int16, _
 	if p == nil {
 		return pgerror.Newf(pgerror.UndefinedPstatement, "prepared statement \"%s\" does not exist", stmt)
 	}
-	s.Portals[portal] = &session.Portal{Name: portal, Statement: p, Formats: formats}
+	s.PutPortal(portal, &session.Portal{Name: portal, Statement: p, Formats: formats})
 	return nil
 }
 

@@ -8,32 +8,38 @@ import (
 	"manifold/engine/session"
 )
 
-// knobs are the settings that matter at every message, read again when any setting has changed.
+// knobs are the settings that matter at every message. Clients share them; they never change.
 type knobs struct {
-	stamp             uint64 // one more than the settings' stamp; zero: never read
 	statementTimeout  time.Duration
 	idleInTransaction time.Duration
 	idle              time.Duration
 	clientMin         int
 	logStatement      string
 	logMinDuration    time.Duration // below zero: never
+	application       string
 }
 
+// currentKnobs gives the client's knobs, read again when any setting has changed.
 func (c *Client) currentKnobs() *knobs {
-	k := &c.knobs
 	g := c.s.Settings
-	if k.stamp == g.Stamp()+1 {
-		return k
+	if c.knobStamp == g.Stamp()+1 {
+		return c.knobs
 	}
-	ms := func(name string) time.Duration { return time.Duration(g.Get(name).Int) * time.Millisecond }
-	*k = knobs{stamp: g.Stamp() + 1, statementTimeout: ms("statement_timeout"), idle: ms("idle_session_timeout"),
-		idleInTransaction: ms("idle_in_transaction_session_timeout"), logStatement: g.Get("log_statement").Str,
-		logMinDuration: ms("log_min_duration_statement"), clientMin: rankOf(g.Get("client_min_messages").Str)}
-	if app := g.Get("application_name").Str; app != c.who.Application {
-		c.who.Application = app
-		c.s.Update(func(i *session.Info) { i.Application = app })
+	k := g.Memo(func() any { return readKnobs(g) }).(*knobs)
+	c.knobs, c.knobStamp = k, g.Stamp()+1
+	if k.application != c.who.Application {
+		c.who.Application = k.application
+		c.s.Update(func(i *session.Info) { i.Application = k.application })
 	}
 	return k
+}
+
+func readKnobs(g *session.Settings) *knobs {
+	ms := func(name string) time.Duration { return time.Duration(g.Get(name).Int) * time.Millisecond }
+	return &knobs{statementTimeout: ms("statement_timeout"), idle: ms("idle_session_timeout"),
+		idleInTransaction: ms("idle_in_transaction_session_timeout"), logStatement: g.Get("log_statement").Str,
+		logMinDuration: ms("log_min_duration_statement"), clientMin: rankOf(g.Get("client_min_messages").Str),
+		application: g.Get("application_name").Str}
 }
 
 // rankOf reads a level of client_min_messages.
