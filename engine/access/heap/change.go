@@ -50,9 +50,7 @@ func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, x
 	if err := w.checkChange(tid); err != nil {
 		return err
 	}
-	if _, err := w.vacateXmax(t, tid, xid); err != nil {
-		return err
-	}
+	w.vacateXmax(t, tid, xid)
 	flags, err := w.clearAllVisible(buf)
 	if err != nil {
 		return err
@@ -244,10 +242,7 @@ func (w *Writer) place(ob, nb buffer.Buffer, t tuple.Tuple, tid base.TID, xid ba
 	if err := w.checkChange(tid); err != nil {
 		return Result{}, err
 	}
-	keep, err := w.vacateXmax(t, tid, xid)
-	if err != nil {
-		return Result{}, err
-	}
+	keep := w.vacateXmax(t, tid, xid)
 	same := ob == nb
 	flags, err := w.clearAllVisible(ob)
 	if err != nil {
@@ -272,10 +267,7 @@ func (w *Writer) place(ob, nb buffer.Buffer, t tuple.Tuple, tid base.TID, xid ba
 	off := np.AddItem(w.form)
 	to := base.TID{Block: nb.Tag().Block, Offset: off}
 	tuple.Tuple(np.Item(off)).SetCTID(to)
-	if err := w.t.s.rows.inherit(rowKey{w.t.file, tid}, rowKey{w.t.file, to}); err != nil {
-		np.SetUnused(off)
-		return Result{}, err
-	}
+	w.t.s.rows.inherit(rowKey{w.t.file, tid}, rowKey{w.t.file, to}, w.t.Desc.OID)
 	w.rowMoved(rowKey{w.t.file, tid}, rowKey{w.t.file, to}, !w.tx.Identity().Has(t.Xmin()))
 	bits := tuple.LockNoKey
 	if keys {
@@ -343,14 +335,15 @@ func (w *Writer) lockLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid
 		st, _ := w.t.s.txns.Status(x)
 		busy = st == 0
 	}
-	if busy && own.Has(x) && modeOf(mask) >= mode || w.t.s.rows.holds(rowKey{w.t.file, tid}, mode, own) {
+	if busy && own.Has(x) && modeOf(mask) >= mode || w.t.s.rows.holds(rowKey{w.t.file, tid}, w.t.Desc.OID, mode, own) {
 		return base.TID{}, nil
 	}
 	if busy && !(x == xid && mask&tuple.XmaxLockOnly != 0) {
 		if mask&tuple.XmaxLockOnly == 0 && t.CTID() != tid {
 			chain = t.CTID()
 		}
-		return chain, w.lockInMemory(tid, xid, mode)
+		w.lockInMemory(tid, xid, mode)
+		return chain, nil
 	}
 	buf.MarkDirty()
 	t.SetXmax(xid, w.tx.Command())
@@ -371,15 +364,12 @@ func (w *Writer) lockChain(tid base.TID, xid base.XID, mode LockMode) error {
 		t := tuple.Tuple(buf.Page().Item(tid.Offset))
 		next := base.TID{Block: base.InvalidBlock}
 		if len(t) >= tuple.HeaderSize {
-			err = w.lockInMemory(tid, xid, mode)
+			w.lockInMemory(tid, xid, mode)
 			if c := t.CTID(); c != tid && t.Xmax() != 0 && t.Mask()&(tuple.XmaxInvalid|tuple.XmaxLockOnly) == 0 {
 				next = c
 			}
 		}
 		buf.RUnlockRelease()
-		if err != nil {
-			return err
-		}
 		tid = next
 	}
 	return nil

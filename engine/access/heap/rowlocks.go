@@ -1,19 +1,19 @@
 package heap
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"manifold/engine/base"
 	"manifold/engine/mvcc"
-	"manifold/engine/pgerror"
 	"manifold/engine/txn"
 )
 
 const (
 	rowShards = 64
-	// maxRowLocks bounds the locks of one shard.
-	maxRowLocks = 1 << 16
+	// maxRowLocks bounds the locks of one shard; beyond it they escalate.
+	maxRowLocks = 1 << 14
 )
 
 // rowKey names a row version.
@@ -31,11 +31,13 @@ type rowHolder struct {
 // or rolled back is void: it is dropped when met, and when its transaction ends.
 type rowTable struct {
 	txns   *txn.Manager
+	limit  int32 // locks of a shard
 	shards [rowShards]rowShard
 
 	wholeN  atomic.Int32 // entries of whole; read without the mutex
-	wholeMu sync.Mutex
-	whole   map[base.OID][]rowHolder // by relation: locks on all its rows, of transactions prepared before the start
+	wholeMu sync.Mutex   // taken after that of a shard
+	// whole are locks on all rows of a relation: of transactions prepared before the start, and of those that met a full shard.
+	whole map[base.OID][]rowHolder
 }
 
 type rowShard struct {
@@ -46,7 +48,7 @@ type rowShard struct {
 }
 
 func (rt *rowTable) init(txns *txn.Manager) {
-	rt.txns = txns
+	rt.txns, rt.limit, rt.whole = txns, maxRowLocks, map[base.OID][]rowHolder{}
 	for i := range rt.shards {
 		rt.shards[i].m = map[rowKey][]rowHolder{}
 	}
@@ -91,8 +93,11 @@ func (rt *rowTable) conflict(k rowKey, mode LockMode, own *mvcc.Identity) base.X
 	return 0
 }
 
-// holds tells whether own holds the row at least as strongly as mode.
-func (rt *rowTable) holds(k rowKey, mode LockMode, own *mvcc.Identity) bool {
+// holds tells whether own holds the row, of rel, at least as strongly as mode.
+func (rt *rowTable) holds(k rowKey, rel base.OID, mode LockMode, own *mvcc.Identity) bool {
+	if rt.wholeN.Load() > 0 && rt.holdsWhole(rel, mode, own.Has) {
+		return true
+	}
 	s := rt.shard(k)
 	if s.n.Load() == 0 {
 		return false
@@ -118,8 +123,11 @@ func (rt *rowTable) held(k rowKey) bool {
 	return len(rt.liveLocked(s, k)) > 0
 }
 
-// add records a lock of x.
-func (rt *rowTable) add(k rowKey, x base.XID, mode LockMode) error {
+// add records a lock of x on a row of rel. In a full shard it escalates: x then holds all rows of the relation.
+func (rt *rowTable) add(k rowKey, rel base.OID, x base.XID, mode LockMode) {
+	if rt.wholeN.Load() > 0 && rt.holdsWhole(rel, mode, func(h base.XID) bool { return h == x }) {
+		return
+	}
 	s := rt.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,48 +135,74 @@ func (rt *rowTable) add(k rowKey, x base.XID, mode LockMode) error {
 	for i := range hs {
 		if hs[i].xid == x {
 			hs[i].mode = max(hs[i].mode, mode)
-			return nil
+			return
 		}
 	}
-	if s.n.Load() >= maxRowLocks {
+	if s.n.Load() >= rt.limit {
 		for k := range s.m {
 			rt.liveLocked(s, k)
 		}
 	}
-	if s.n.Load() >= maxRowLocks {
-		return pgerror.New(pgerror.OutOfMemory, "out of shared memory").WithHint("Too many rows are locked by several transactions at once.")
+	if s.n.Load() >= rt.limit {
+		rt.escalateLocked(s, k.file, rel, x, mode)
+		return
 	}
 	s.m[k] = append(s.m[k], rowHolder{x, mode})
 	s.n.Add(1)
-	return nil
 }
 
-// inherit gives the new version of a row the live holders of the old one.
-func (rt *rowTable) inherit(from, to rowKey) error {
+// escalateLocked has x hold all rows of rel, at least as strongly as any row in the shard, which it need not name any more.
+func (rt *rowTable) escalateLocked(s *rowShard, file base.RelFile, rel base.OID, x base.XID, mode LockMode) {
+	for k, hs := range s.m {
+		if i := slices.IndexFunc(hs, func(h rowHolder) bool { return h.xid == x }); i >= 0 && k.file == file {
+			mode = max(mode, hs[i].mode)
+		}
+	}
+	rt.lockWhole(rel, x, mode)
+	for k, hs := range s.m {
+		if k.file != file {
+			continue
+		}
+		keep := slices.DeleteFunc(hs, func(h rowHolder) bool { return h.xid == x })
+		s.n.Add(int32(len(keep) - len(hs)))
+		if s.m[k] = keep; len(keep) == 0 {
+			delete(s.m, k)
+		}
+	}
+}
+
+// inherit gives the new version of a row of rel the live holders of the old one.
+func (rt *rowTable) inherit(from, to rowKey, rel base.OID) {
 	s := rt.shard(from)
 	if s.n.Load() == 0 {
-		return nil
+		return
 	}
 	s.mu.Lock()
 	hs := append([]rowHolder(nil), rt.liveLocked(s, from)...)
 	s.mu.Unlock()
 	for _, h := range hs {
-		if err := rt.add(to, h.xid, h.mode); err != nil {
-			return err
-		}
+		rt.add(to, rel, h.xid, h.mode)
 	}
-	return nil
 }
 
 // lockWhole has x hold all rows of a relation: which ones it locked is not known any more.
 func (rt *rowTable) lockWhole(rel base.OID, x base.XID, mode LockMode) {
 	rt.wholeMu.Lock()
 	defer rt.wholeMu.Unlock()
-	if rt.whole == nil {
-		rt.whole = map[base.OID][]rowHolder{}
+	hs := rt.whole[rel]
+	if i := slices.IndexFunc(hs, func(h rowHolder) bool { return h.xid == x }); i >= 0 {
+		hs[i].mode = max(hs[i].mode, mode)
+		return
 	}
-	rt.whole[rel] = append(rt.whole[rel], rowHolder{x, mode})
+	rt.whole[rel] = append(hs, rowHolder{x, mode})
 	rt.wholeN.Store(int32(len(rt.whole)))
+}
+
+// holdsWhole tells whether one of own holds all rows of a relation, at least as strongly as mode.
+func (rt *rowTable) holdsWhole(rel base.OID, mode LockMode, own func(base.XID) bool) bool {
+	rt.wholeMu.Lock()
+	defer rt.wholeMu.Unlock()
+	return slices.ContainsFunc(rt.whole[rel], func(h rowHolder) bool { return h.mode >= mode && own(h.xid) })
 }
 
 // wholeConflict gives who holds all rows of a relation in conflict with mode.
@@ -178,22 +212,25 @@ func (rt *rowTable) wholeConflict(rel base.OID, mode LockMode, own *mvcc.Identit
 	}
 	rt.wholeMu.Lock()
 	defer rt.wholeMu.Unlock()
-	keep := rt.whole[rel][:0]
-	var found base.XID
+	rt.liveWholeLocked(rel)
 	for _, h := range rt.whole[rel] {
-		if st, _ := rt.txns.Status(h.xid); st != mvcc.InProgress {
-			continue
-		}
-		keep = append(keep, h)
 		if !own.Has(h.xid) && h.mode.conflicts(mode) {
-			found = h.xid
+			return h.xid
 		}
 	}
+	return 0
+}
+
+// liveWholeLocked drops the void holders of all rows of a relation. wholeMu is held.
+func (rt *rowTable) liveWholeLocked(rel base.OID) {
+	keep := slices.DeleteFunc(rt.whole[rel], func(h rowHolder) bool {
+		st, _ := rt.txns.Status(h.xid)
+		return st != mvcc.InProgress
+	})
 	if rt.whole[rel] = keep; len(keep) == 0 {
 		delete(rt.whole, rel)
 	}
 	rt.wholeN.Store(int32(len(rt.whole)))
-	return found
 }
 
 // TransactionEnded drops what the ended transactions left behind. It implements txn.Cleaner; a transaction adds the
@@ -211,5 +248,12 @@ func (rt *rowTable) TransactionEnded(*txn.Tx) {
 			}
 		}
 		s.mu.Unlock()
+	}
+	if rt.wholeN.Load() > 0 {
+		rt.wholeMu.Lock()
+		for rel := range rt.whole {
+			rt.liveWholeLocked(rel)
+		}
+		rt.wholeMu.Unlock()
 	}
 }

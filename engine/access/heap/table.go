@@ -38,6 +38,9 @@ func New(txns *txn.Manager) *Store {
 	return s
 }
 
+// LimitRowLocks sets how many locks of rows are kept in memory, about, before they escalate. Call it before the first one.
+func (s *Store) LimitRowLocks(n int) { s.rows.limit = int32(n / rowShards) }
+
 // Table is a heap as its sessions share it: immutable but for hints, safe for concurrent use. It lives as long as its
 // descriptor.
 type Table struct {

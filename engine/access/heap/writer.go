@@ -199,7 +199,7 @@ func (w *Writer) judge(t tuple.Tuple, tid base.TID, mode LockMode) (Result, base
 // holds tells whether the transaction holds the row in any mode.
 func (w *Writer) holds(t tuple.Tuple, tid base.TID) bool {
 	own := w.tx.Identity()
-	return t.Mask()&tuple.XmaxInvalid == 0 && own.Has(t.Xmax()) || w.t.s.rows.holds(rowKey{w.t.file, tid}, ForKeyShare, own)
+	return t.Mask()&tuple.XmaxInvalid == 0 && own.Has(t.Xmax()) || w.t.s.rows.holds(rowKey{w.t.file, tid}, w.t.Desc.OID, ForKeyShare, own)
 }
 
 func (w *Writer) judgeXmax(v *mvcc.View, t tuple.Tuple, tid base.TID, mask uint32, mode LockMode) (Result, base.XID) {
@@ -263,23 +263,23 @@ func (t *Table) item(p page.Page, tid base.TID) (tuple.Tuple, error) {
 
 // vacateXmax moves a live lock in xmax, be it another transaction's or an outer level's of this one, to the table in
 // memory before xid takes its place. It gives the lock bits that xid already has there and must keep.
-func (w *Writer) vacateXmax(t tuple.Tuple, tid base.TID, xid base.XID) (keep uint32, err error) {
+func (w *Writer) vacateXmax(t tuple.Tuple, tid base.TID, xid base.XID) (keep uint32) {
 	mask, x := t.Mask(), t.Xmax()
 	if x == 0 || mask&(tuple.XmaxInvalid|tuple.XmaxCommitted) != 0 {
-		return 0, nil
+		return 0
 	}
 	if x == xid {
-		return mask & tuple.LockBits, nil
+		return mask & tuple.LockBits
 	}
-	if st, _ := w.t.s.txns.Status(x); st != mvcc.InProgress {
-		return 0, nil
+	if st, _ := w.t.s.txns.Status(x); st == mvcc.InProgress {
+		w.lockInMemory(tid, x, modeOf(mask))
 	}
-	return 0, w.lockInMemory(tid, x, modeOf(mask))
+	return 0
 }
 
-func (w *Writer) lockInMemory(tid base.TID, x base.XID, mode LockMode) error {
+func (w *Writer) lockInMemory(tid base.TID, x base.XID, mode LockMode) {
 	w.tx.AddCleaner(&w.t.s.rows)
-	return w.t.s.rows.add(rowKey{w.t.file, tid}, x, mode)
+	w.t.s.rows.add(rowKey{w.t.file, tid}, w.t.Desc.OID, x, mode)
 }
 
 // strongest reduces lock bits to the greatest, so that a weaker new claim does not hide an older one of the same
