@@ -40,14 +40,25 @@ func blockingPIDs(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, 
 	return types.MakeArray(types.OIDInt4, out), nil
 }
 
-// lockStatus gives the rows of pg_locks: heavyweight locks first, then what SERIALIZABLE transactions have read.
+// lockStatus gives the rows of pg_locks: heavyweight locks, what SERIALIZABLE transactions have read, and each running
+// transaction's lock of its own virtual id, which nobody waits for and so is not really taken.
 func lockStatus(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
+	virtual := map[uint32]string{}
 	var out []types.Datum
-	for _, l := range s.Locks.Snapshot() {
-		out = append(out, lockRow(l.Tag, l.PID, l.Mode.String(), l.Granted, l.FastPath, l.Since))
+	if s.Host != nil {
+		for _, x := range s.Host.Sessions() {
+			if x.Proc == nil {
+				continue
+			}
+			virtual[x.ID] = fmt.Sprintf("%d/%d", x.ID, x.Proc.Local())
+			if in := x.Info(); in.State != "idle" && in.State != "" {
+				out = append(out, lockRow(lock.VirtualXID(x.ID, x.Proc.Local()), virtual, x.ID, lock.Exclusive.String(), true, true, time.Time{}))
+			}
+		}
 	}
 	pids := map[base.XID]uint32{}
 	for _, l := range s.Locks.Snapshot() {
+		out = append(out, lockRow(l.Tag, virtual, l.PID, l.Mode.String(), l.Granted, l.FastPath, l.Since))
 		if l.Tag.Kind == lock.KindTransaction && l.Granted && l.Mode == lock.Exclusive {
 			pids[base.XID(l.Tag.A)] = l.PID
 		}
@@ -61,7 +72,7 @@ func lockStatus(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, 
 		case t.Block != base.InvalidBlock:
 			tag = lock.Page(t.Database, t.Relation, t.Block)
 		}
-		out = append(out, lockRow(tag, pids[l.Top], "SIReadLock", true, false, time.Time{}))
+		out = append(out, lockRow(tag, virtual, pids[l.Top], "SIReadLock", true, false, time.Time{}))
 	}
 	return out, nil
 }
@@ -76,7 +87,8 @@ func preparedTransactions(s *Scope, _ *builtins.Context, _ []types.Datum) ([]typ
 	return out, nil
 }
 
-func lockRow(tag lock.Tag, pid uint32, mode string, granted, fast bool, since time.Time) types.Datum {
+// lockRow makes a row of pg_locks. virtual gives the virtual transactions by session.
+func lockRow(tag lock.Tag, virtual map[uint32]string, pid uint32, mode string, granted, fast bool, since time.Time) types.Datum {
 	o, t, i4, i2, b := types.OIDOID, types.OIDText, types.OIDInt4, types.OIDInt2, types.OIDBool
 	cols := []base.OID{t, o, o, i4, i2, t, types.OIDXID, o, o, i2, t, i4, t, b, b, types.OIDTimestampTZ}
 	row := make([]types.Datum, len(cols))
@@ -103,7 +115,10 @@ func lockRow(tag lock.Tag, pid uint32, mode string, granted, fast bool, since ti
 	case lock.KindAdvisory, lock.KindObject:
 		row[7], row[8], row[9] = a, c, types.Int(int64(tag.Sub))
 	}
-	row[10] = types.Text(fmt.Sprintf("%d/0", pid))
+	row[10] = types.Text("-1/0")
+	if v, ok := virtual[pid]; ok {
+		row[10] = types.Text(v)
+	}
 	if pid != 0 {
 		row[11] = types.Int(int64(pid))
 	}

@@ -63,6 +63,9 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 		if in.ClientPort != 0 {
 			row[14] = types.Int(int64(in.ClientPort))
 		}
+		if x.Proc != nil && x.Proc.XID() != 0 {
+			row[15] = types.Int(int64(x.Proc.XID()))
+		}
 		row[17] = types.Text(in.BackendType)
 		row[18] = types.Bool(false)
 		row[25], row[27] = types.Bool(false), types.Bool(false)

@@ -25,6 +25,7 @@ type Proc struct {
 
 	oldest atomic.Uint64 // the oldest registered snapshot, zero for none; read by refreshes of the horizon
 	xid    atomic.Uint64 // the running top-level id, zero for none; read by observers
+	local  atomic.Uint64 // the transactions begun; read by observers
 
 	regs  []base.LSN // registered snapshots, in the order of registration
 	ticks uint32     // since the last refresh of the horizon
@@ -66,6 +67,11 @@ func (p *Proc) tick() bool {
 // Owner gives the session's lock owner; Manager what it is registered with.
 func (p *Proc) Owner() *lock.Owner { return p.owner }
 func (p *Proc) Manager() *Manager  { return p.m }
+
+// XID gives the running top-level id, zero for none, and Local the number of the session's newest transaction; others than the
+// session may ask.
+func (p *Proc) XID() base.XID { return base.XID(p.xid.Load()) }
+func (p *Proc) Local() uint64 { return p.local.Load() }
 
 // Tx gives the session's transaction, whether it runs or not.
 func (p *Proc) Tx() *Tx { return &p.tx }

@@ -79,6 +79,7 @@ func (d *drop) at(committed bool) bool { return committed && d.onCommit || !comm
 func (p *Proc) Begin() *Tx {
 	t := &p.tx
 	invariant.Must(!t.running, "transaction begun twice")
+	p.local.Store(p.local.Load() + 1)
 	t.running = true
 	t.command = 0
 	t.used = false
