@@ -67,9 +67,6 @@ type Tag struct {
 // Relation locks a table, index or sequence. Shared relations have database zero.
 func Relation(db, rel base.OID) Tag { return Tag{Kind: KindRelation, Database: db, A: uint64(rel)} }
 
-// Extend locks the right to extend a relation.
-func Extend(db, rel base.OID) Tag { return Tag{Kind: KindExtend, Database: db, A: uint64(rel)} }
-
 // Page locks a page of a relation.
 func Page(db, rel base.OID, block base.BlockNumber) Tag {
 	return Tag{Kind: KindPage, Database: db, A: uint64(rel), B: uint64(block)}

@@ -46,11 +46,6 @@ func (s *Setting) family() ([]unit, float64) {
 	return nil, 1
 }
 
-// Unknown is the error for a name that is no parameter.
-func Unknown(name string) error {
-	return pgerror.Newf(pgerror.UndefinedObject, "unrecognized configuration parameter %q", name)
-}
-
 // CheckChange tells whether a session may SET the parameter: live tells that the server is already running the session.
 func (s *Setting) CheckChange(superuser bool) error {
 	switch s.Context {

@@ -2,7 +2,6 @@ package sysfuncs
 
 import (
 	"fmt"
-	"strings"
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
@@ -94,13 +93,4 @@ func describeRelation(n *catalog.Names, oid base.OID, sub int) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("column %s of %s", a.Text(bootstrap.ColAttributeAttname), text), nil
-}
-
-// quoteLiteral quotes a text as an SQL literal.
-func quoteLiteral(s string) string {
-	q := "'" + strings.ReplaceAll(s, "'", "''") + "'"
-	if strings.IndexByte(s, '\\') >= 0 {
-		return "E" + strings.ReplaceAll(q, `\`, `\\`)
-	}
-	return q
 }

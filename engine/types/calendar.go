@@ -202,12 +202,6 @@ func TimestampOf(t time.Time) int64 {
 	return (t.Unix()-unixEpochSeconds)*MicrosPerSecond + int64(t.Nanosecond())/1000
 }
 
-// TimeOf gives the time of a finite timestamptz.
-func TimeOf(ts int64) time.Time {
-	sec := floorDiv64(ts, MicrosPerSecond)
-	return time.Unix(sec+unixEpochSeconds, (ts-sec*MicrosPerSecond)*1000)
-}
-
 // abbrevOffset looks an abbreviation up, in upper case.
 func abbrevOffset(name string) (int, bool) {
 	i := sort.Search(len(zoneAbbrevs), func(i int) bool { return zoneAbbrevs[i].name >= name })

@@ -2,7 +2,6 @@ package types
 
 import (
 	"encoding/binary"
-	"time"
 
 	"manifold/engine/pgerror"
 )
@@ -238,13 +237,4 @@ func (t TimeTZ) Cmp(o TimeTZ) int {
 		return c
 	}
 	return cmpInt(int64(t.West), int64(o.West))
-}
-
-// ParseTimestampTZ reads a timestamptz and gives it with the zone it was written in, for recovery targets and the like.
-func ParseTimestampTZ(s string, env *Env) (time.Time, error) {
-	d, err := parseTimestamp(s, env, true)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return TimeOf(d.I), nil
 }

@@ -84,8 +84,5 @@ func ArrayType(typ base.OID) base.OID {
 	return 0
 }
 
-// All gives the facts of every built-in type in OID order; the slice is shared and must not be changed.
-func All() []Info { return infoTable[:] }
-
 // Name gives the type's name as errors print it.
 func Name(typ base.OID) string { return FormatType(typ, -1) }

@@ -2,10 +2,8 @@ package types
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"manifold/engine/base"
-	"manifold/engine/pgerror"
 )
 
 // Field is one column of a row value.
@@ -106,76 +104,6 @@ func appendRecordField(dst, text []byte) []byte {
 		dst = append(dst, c)
 	}
 	return append(dst, '"')
-}
-
-// ParseRecord reads the text form of a row of known column types.
-func ParseRecord(s string, columns []Field, env *Env) (Datum, error) {
-	malformed := func(detail string) (Datum, error) {
-		return Null, pgerror.Newf(pgerror.InvalidTextRepresentation, "malformed record literal: \"%s\"", s).WithDetail("%s", detail)
-	}
-	t := strings.TrimLeft(s, " \t\n\r\v\f")
-	if t == "" || t[0] != '(' {
-		return malformed("Missing left parenthesis.")
-	}
-	t = t[1:]
-	out := make([]Field, len(columns))
-	for i, col := range columns {
-		out[i] = Field{Type: col.Type, Typmod: col.Typmod, Value: Null}
-		if i > 0 {
-			if t == "" || t[0] != ',' {
-				return malformed("Too few columns.")
-			}
-			t = t[1:]
-		}
-		if t == "" {
-			return malformed("Unexpected end of input.")
-		}
-		if t[0] == ',' || t[0] == ')' {
-			continue
-		}
-		text, rest, ok := recordToken(t)
-		if !ok {
-			return malformed("Unexpected end of input.")
-		}
-		d, err := In(col.Type, col.Typmod, text, env)
-		if err != nil {
-			return Null, err
-		}
-		out[i].Value, t = d, rest
-	}
-	if t == "" || t[0] != ')' {
-		return malformed("Too many columns.")
-	}
-	if trimSpace(t[1:]) != "" {
-		return malformed("Junk after right parenthesis.")
-	}
-	return Datum{B: AppendRecord(nil, out)}, nil
-}
-
-// recordToken reads one column's text.
-func recordToken(t string) (text, rest string, ok bool) {
-	var b []byte
-	quoted := false
-	for i := 0; i < len(t); i++ {
-		c := t[i]
-		switch {
-		case c == '\\':
-			if i++; i >= len(t) {
-				return "", "", false
-			}
-			b = append(b, t[i])
-		case c == '"' && quoted && i+1 < len(t) && t[i+1] == '"':
-			b = append(b, '"')
-			i++
-		case c == '"':
-			quoted = !quoted
-		case !quoted && (c == ',' || c == ')'):
-			return string(b), t[i:], true
-		default:
-			b = append(b, c)
-		}
-	}
-	return "", "", false
 }
 
 func sendRecord(dst []byte, d Datum, env *Env) ([]byte, error) {

@@ -1,7 +1,5 @@
 package optimize
 
-import "math/bits"
-
 // maxRels bounds the relations of one query level.
 const maxRels = 512
 
@@ -40,18 +38,3 @@ func (s relset) and(o relset) relset {
 func (s relset) empty() bool          { return s == relset{} }
 func (s relset) within(o relset) bool { return s.minus(o).empty() }
 func (s relset) meets(o relset) bool  { return !s.and(o).empty() }
-func (s relset) each(f func(i int)) {
-	for w, v := range s {
-		for ; v != 0; v &= v - 1 {
-			f(w*64 + bits.TrailingZeros64(v))
-		}
-	}
-}
-
-func (s relset) count() int {
-	n := 0
-	for _, v := range s {
-		n += bits.OnesCount64(v)
-	}
-	return n
-}
