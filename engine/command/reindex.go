@@ -53,16 +53,9 @@ func reindex(c *Context, node *pg_query.Node) (string, error) {
 
 // reindexNamed is REINDEX INDEX.
 func (c *Context) reindexNamed(rv *pg_query.RangeVar, o reindexOptions) error {
-	oid, err := c.findRelation(rv)
+	d, err := c.existing(rv)
 	if err != nil {
 		return err
-	}
-	d, err := c.View.Relation(oid)
-	if err != nil {
-		return err
-	}
-	if oid == 0 || d == nil {
-		return pgerror.Newf(pgerror.UndefinedTable, "relation \"%s\" does not exist", shown(rv))
 	}
 	if d.Kind != relation.KindIndex || d.Index == nil {
 		return pgerror.Newf(pgerror.WrongObjectType, "\"%s\" is not an index", d.Name)
@@ -75,11 +68,24 @@ func (c *Context) reindexNamed(rv *pg_query.RangeVar, o reindexOptions) error {
 		return err
 	}
 	for _, ix := range t.Indexes {
-		if ix.OID == oid {
+		if ix.OID == d.OID {
 			return c.reindexOne(t, ix, o)
 		}
 	}
 	return nil
+}
+
+// existing finds a relation without a lock.
+func (c *Context) existing(rv *pg_query.RangeVar) (*relation.Desc, error) {
+	oid, err := c.findRelation(rv)
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.View.Relation(oid)
+	if err == nil && (oid == 0 || d == nil) {
+		err = pgerror.Newf(pgerror.UndefinedTable, "relation \"%s\" does not exist", shown(rv))
+	}
+	return d, err
 }
 
 // lockForReindex locks a table whose indexes are to be built anew; nil when it is gone. Readers lock no indexes of their own
@@ -107,27 +113,20 @@ func (c *Context) lockForReindex(table base.OID, o reindexOptions) (*relation.De
 
 // reindexTableNamed is REINDEX TABLE.
 func (c *Context) reindexTableNamed(rv *pg_query.RangeVar, o reindexOptions) error {
-	oid, err := c.findRelation(rv)
+	d, err := c.existing(rv)
 	if err != nil {
 		return err
-	}
-	d, err := c.View.Relation(oid)
-	if err != nil {
-		return err
-	}
-	if oid == 0 || d == nil {
-		return pgerror.Newf(pgerror.UndefinedTable, "relation \"%s\" does not exist", shown(rv))
 	}
 	if d.Kind != relation.KindTable && d.Kind != relation.KindToast {
 		return pgerror.Newf(pgerror.WrongObjectType, "\"%s\" is not a table or materialized view", d.Name)
 	}
-	if o.concurrently && oid < base.FirstNormalOID {
+	if o.concurrently && d.OID < base.FirstNormalOID {
 		return pgerror.New(pgerror.FeatureNotSupported, "cannot reindex system catalogs concurrently")
 	}
 	if err := c.mustOwn(d); err != nil {
 		return err
 	}
-	some, err := c.reindexTable(oid, o)
+	some, err := c.reindexTable(d.OID, o)
 	if err != nil || some {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"manifold/engine/exec/eval"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
+	"manifold/engine/types"
 	"manifold/engine/vector"
 )
 
@@ -60,8 +61,8 @@ func (in *Instance) hashJoin(p *plan.HashJoin) (operator, error) {
 
 // hashType gives the type in whose normal form both sides of an equality are compared.
 func hashType(l, r base.OID) base.OID {
-	if _, _, ok := intRange(l); ok {
-		if _, _, ok := intRange(r); ok {
+	if _, _, ok := types.IntRange(l); ok {
+		if _, _, ok := types.IntRange(r); ok {
 			return 20 // int8 holds them all
 		}
 	}

@@ -243,26 +243,13 @@ const (
 	roundedDown
 )
 
-// intRange gives the bounds of an integer type.
-func intRange(t base.OID) (lo, hi int64, ok bool) {
-	switch t {
-	case types.OIDInt2:
-		return math.MinInt16, math.MaxInt16, true
-	case types.OIDInt4:
-		return math.MinInt32, math.MaxInt32, true
-	case types.OIDInt8:
-		return math.MinInt64, math.MaxInt64, true
-	}
-	return 0, 0, false
-}
-
 // convert brings the value of a cross-type comparison to the column's type.
 func convert(to, from base.OID, d types.Datum) (types.Datum, conversion) {
 	if to == from {
 		return d, exactly
 	}
-	if lo, hi, ok := intRange(to); ok {
-		if _, _, ok := intRange(from); !ok {
+	if lo, hi, ok := types.IntRange(to); ok {
+		if _, _, ok := types.IntRange(from); !ok {
 			return d, exactly
 		}
 		switch {

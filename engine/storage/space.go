@@ -112,23 +112,14 @@ func (m *Manager) remove(name string) error {
 }
 
 // spaces lists the tablespaces of users.
-func (m *Manager) spaces() ([]base.OID, error) {
-	names, err := m.names("pg_tblspc")
-	if err != nil {
-		return nil, err
-	}
-	var out []base.OID
-	for _, n := range names {
-		if f, ok := parseName(n); ok && f.Fork == base.MainFork && f.Temp == 0 {
-			out = append(out, f.Number)
-		}
-	}
-	return out, nil
-}
+func (m *Manager) spaces() ([]base.OID, error) { return m.numbers("pg_tblspc") }
 
 // Databases lists the databases that have a directory in the default tablespace.
-func (m *Manager) Databases() ([]base.OID, error) {
-	names, err := m.names("base")
+func (m *Manager) Databases() ([]base.OID, error) { return m.numbers("base") }
+
+// numbers lists what in a directory is named by an OID.
+func (m *Manager) numbers(dir string) ([]base.OID, error) {
+	names, err := m.names(dir)
 	if err != nil {
 		return nil, err
 	}

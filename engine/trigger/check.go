@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"bytes"
-	"math"
 
 	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
@@ -109,23 +108,10 @@ func likeKeys(key, from base.OID) bool {
 	if key == from {
 		return true
 	}
-	_, _, a := intRange(key)
-	_, _, b := intRange(from)
+	_, _, a := types.IntRange(key)
+	_, _, b := types.IntRange(from)
 	text := func(t base.OID) bool { return t == types.OIDText || t == types.OIDVarChar }
 	return a && b || text(key) && text(from)
-}
-
-// intRange gives the bounds of an integer type.
-func intRange(t base.OID) (lo, hi int64, ok bool) {
-	switch t {
-	case types.OIDInt2:
-		return math.MinInt16, math.MaxInt16, true
-	case types.OIDInt4:
-		return math.MinInt32, math.MaxInt32, true
-	case types.OIDInt8:
-		return math.MinInt64, math.MaxInt64, true
-	}
-	return 0, 0, false
 }
 
 // refers checks that the row at tid of the referring table, if it is still there, finds the row it refers to.
@@ -257,7 +243,7 @@ func (c *checker) encode(key []byte, d *relation.Desc, attrs []int16, values []t
 		k := &c.index.Keys[i]
 		at := c.order[i]
 		v := values[at]
-		if lo, hi, ok := intRange(k.Type); ok && d.Columns[attrs[at]-1].Type != k.Type && (v.I < lo || v.I > hi) {
+		if lo, hi, ok := types.IntRange(k.Type); ok && d.Columns[attrs[at]-1].Type != k.Type && (v.I < lo || v.I > hi) {
 			return key, false, nil
 		}
 		if key, err = types.AppendKey(key, k.Type, v, k.Descending, k.NullsFirst); err != nil {

@@ -1,6 +1,9 @@
 package types
 
-import "manifold/engine/base"
+import (
+	"manifold/engine/base"
+	"math"
+)
 
 // Info is the facts of one built-in type. Len tells where a value lives: 1, 2, 4 or 8 for a type kept in Datum.I, -1 for
 // one kept in Datum.B. (oid, xid and the reg types have Len 8 though PostgreSQL's typlen is 4, so that sign extension
@@ -82,6 +85,19 @@ func ArrayType(typ base.OID) base.OID {
 		return info.Array
 	}
 	return 0
+}
+
+// IntRange gives the bounds of an integer type; ok is false for others.
+func IntRange(t base.OID) (lo, hi int64, ok bool) {
+	switch t {
+	case OIDInt2:
+		return math.MinInt16, math.MaxInt16, true
+	case OIDInt4:
+		return math.MinInt32, math.MaxInt32, true
+	case OIDInt8:
+		return math.MinInt64, math.MaxInt64, true
+	}
+	return 0, 0, false
 }
 
 // Name gives the type's name as errors print it.
