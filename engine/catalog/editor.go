@@ -139,6 +139,7 @@ func (e *Editor) enter(d *relation.Desc, ix *relation.Index, row Row, tid base.T
 		return err
 	}
 	e.tree.Reset(e.Opened.Tree(ix, true), e.Task)
+	e.tree.SetProber(prober)
 	var unique btree.Prober
 	if ix.Unique {
 		unique = prober

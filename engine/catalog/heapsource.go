@@ -23,11 +23,13 @@ type Opened struct {
 	mu     sync.RWMutex // guards the maps
 	tables map[*relation.Desc]*heap.Table
 	trees  map[*relation.Index]*btree.Index
+	free   map[base.RelFile]*btree.FreePages // descriptors change, the pages that an index does not use stay
 }
 
 // NewOpened makes an empty set.
 func NewOpened(store *heap.Store, txns *txn.Manager) *Opened {
-	return &Opened{Store: store, Txns: txns, tables: map[*relation.Desc]*heap.Table{}, trees: map[*relation.Index]*btree.Index{}}
+	return &Opened{Store: store, Txns: txns, tables: map[*relation.Desc]*heap.Table{}, trees: map[*relation.Index]*btree.Index{},
+		free: map[base.RelFile]*btree.FreePages{}}
 }
 
 // maxOpened bounds the entries; beyond it the set starts over, since descriptors come and go with DDL.
@@ -84,6 +86,15 @@ func (o *Opened) Tree(ix *relation.Index, logged bool) *btree.Index {
 	if len(o.trees) >= maxOpened {
 		clear(o.trees)
 	}
+	f := o.free[ix.File]
+	if f == nil {
+		if len(o.free) >= maxOpened {
+			clear(o.free)
+		}
+		f = &btree.FreePages{}
+		o.free[ix.File] = f
+	}
+	t.ShareFree(f)
 	o.trees[ix] = t
 	return t
 }

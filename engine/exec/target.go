@@ -133,6 +133,7 @@ func (t *Target) Reset(x *Context) {
 	for _, ix := range t.indexes {
 		ix.writer.Reset(ix.tree, x.Task)
 		ix.writer.SetSerial(x.Tx.Serial())
+		ix.writer.SetProber(&t.prober)
 	}
 }
 

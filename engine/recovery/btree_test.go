@@ -141,6 +141,19 @@ func TestTreeAgainstSortedList(t *testing.T) {
 					rt.Fatal(removed, kept, err)
 				}
 			},
+			"delete much": func(rt *rapid.T) {
+				from := keyGen.Draw(rt, "from")
+				dead := map[base.TID]bool{}
+				model = slices.DeleteFunc(model, func(e entry) bool {
+					gone := bytes.Compare(e.key, from) >= 0
+					dead[e.tid] = gone
+					return gone
+				})
+				model = slices.DeleteFunc(model, func(e entry) bool { return dead[e.tid] })
+				if _, kept, err := w.BulkDelete(func(tid base.TID) bool { return dead[tid] }, nil); err != nil || int(kept) != len(model) {
+					rt.Fatal(kept, err)
+				}
+			},
 			"scan": func(rt *rapid.T) {
 				var r btree.Range
 				if rapid.Bool().Draw(rt, "lo") {

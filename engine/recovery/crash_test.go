@@ -102,6 +102,11 @@ func workload(r *rand.Rand, c *Cluster, ws []*worker, l *ledger) error {
 		w := ws[r.IntN(len(ws))]
 		var err error
 		switch op := r.IntN(200); {
+		case op == 199: // every page that is empty goes now, as far as it can
+			c.Txns.RefreshHorizon()
+			fallthrough
+		case op == 198:
+			_, _, err = w.ix.NewWriter(w.task).BulkDelete(func(base.TID) bool { return false }, nil)
 		case op == 0:
 			_, err = c.Check.Run(checkpoint.Request{Spare: 1})
 		case op == 1:
@@ -176,8 +181,11 @@ func (w *worker) step(r *rand.Rand, l *ledger) error {
 		}
 		return err
 	}
-	if r.IntN(10) == 0 {
+	switch r.IntN(20) {
+	case 0, 1:
 		return w.load(r)
+	case 2:
+		return w.clear(r)
 	}
 	return w.change(r)
 }
@@ -217,6 +225,26 @@ func (w *worker) load(r *rand.Rand) error {
 		w.view[k], w.did[k] = v, &v
 	}
 	return w.tx.NextCommand()
+}
+
+// clear deletes neighbouring keys, so that vacuum finds empty leaves.
+func (w *worker) clear(r *rand.Rand) error {
+	first := r.Int64N(crashKeys) * crashSessions
+	for k := first + w.n; k < first+60*crashSessions; k += crashSessions {
+		if _, ok := w.view[k]; !ok {
+			continue
+		}
+		res, err := w.remove(k)
+		if err != nil {
+			return err
+		}
+		if res.Outcome != heap.OK {
+			w.t.Fatalf("delete of key %d: %+v", k, res)
+		}
+		delete(w.view, k)
+		w.did[k] = nil
+	}
+	return nil
 }
 
 func (w *worker) end(r *rand.Rand, l *ledger) error {

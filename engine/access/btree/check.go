@@ -12,7 +12,7 @@ import (
 // the agreement of parents with children. visit, when not nil, sees every live entry, so that the caller can look for
 // its row. Others may use the index meanwhile only if they do not change it.
 func (ix *Index) Check(task *activity.Task, visit func(key []byte, tid base.TID)) []error {
-	c := &checker{ix: ix, task: task, visit: visit}
+	c := &checker{ix: ix, task: task, visit: visit, linked: map[base.BlockNumber]bool{metaBlock: true}}
 	root, err := ix.readMeta(task)
 	if err != nil {
 		return []error{err}
@@ -20,6 +20,9 @@ func (ix *Index) Check(task *activity.Task, visit func(key []byte, tid base.TID)
 	first := root
 	for level := -1; first != base.InvalidBlock && len(c.faults) < 100; {
 		first, level = c.level(first, level)
+	}
+	if len(c.faults) == 0 {
+		c.others()
 	}
 	return c.faults
 }
@@ -29,6 +32,7 @@ type checker struct {
 	task   *activity.Task
 	visit  func([]byte, base.TID)
 	faults []error
+	linked map[base.BlockNumber]bool
 	want   []base.BlockNumber // the children that the level above lists, in order
 }
 
@@ -51,6 +55,15 @@ func (c *checker) level(b base.BlockNumber, above int) (base.BlockNumber, int) {
 			break
 		}
 		n := node{buf.Page()}
+		if n.deleted() {
+			c.fault(b, "is out of the tree but linked")
+		}
+		if c.linked[b] {
+			c.fault(b, "is linked twice")
+			buf.RUnlockRelease()
+			break
+		}
+		c.linked[b] = true
 		if level < 0 {
 			level = n.level()
 			if above >= 0 && level != above-1 {
@@ -90,6 +103,32 @@ func (c *checker) level(b base.BlockNumber, above int) (base.BlockNumber, int) {
 		c.want, down = children, children[0]
 	}
 	return down, level
+}
+
+// others looks at the pages that the tree does not lead to: they must be new or deleted.
+func (c *checker) others() {
+	blocks, err := c.ix.Blocks()
+	if err != nil {
+		c.faults = append(c.faults, err)
+		return
+	}
+	for b := metaBlock; b < blocks && len(c.faults) < 100; b++ {
+		if c.linked[b] {
+			continue
+		}
+		buf, err := c.ix.pool.Pin(c.task, c.ix.tag(b))
+		if err != nil {
+			c.faults = append(c.faults, err)
+			continue
+		}
+		buf.RLock()
+		n := node{buf.Page()}
+		lost := !n.IsNew() && !(n.sound() && n.deleted() && n.count() == 0)
+		buf.RUnlockRelease()
+		if lost {
+			c.fault(b, "is neither linked nor deleted")
+		}
+	}
 }
 
 // entries checks one node whose lower bound is (low, lowTID).

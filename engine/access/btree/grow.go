@@ -61,7 +61,7 @@ func (w *Writer) split(buf buffer.Buffer, i int, it []byte, child buffer.Buffer)
 		}
 		return err
 	}
-	rb, err := w.ix.pool.Extend(w.task, w.ix.file, base.MainFork)
+	rb, err := w.ix.newPage(w.task)
 	if err != nil {
 		return fail(err)
 	}
@@ -140,7 +140,7 @@ func (w *Writer) logSplit(left, right, next, child buffer.Buffer) error {
 // newRoot puts a root above the two halves of the old one. The left half is latched and is released.
 func (w *Writer) newRoot(left buffer.Buffer, key []byte, tid uint64, right base.BlockNumber) error {
 	defer left.UnlockRelease()
-	rb, err := w.ix.pool.Extend(w.task, w.ix.file, base.MainFork)
+	rb, err := w.ix.newPage(w.task)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (w *Writer) tellParent(left buffer.Buffer, key []byte, tid uint64, right ba
 		w.stack = w.stack[:k-1]
 		buf, err = w.ix.pin(w.task, b, true)
 		for err == nil && (node{buf.Page()}).level() == level && (node{buf.Page()}).flags()&flagIncomplete == 0 &&
-			(node{buf.Page()}).beyond(t) {
+			((node{buf.Page()}).deleted() || (node{buf.Page()}).beyond(t)) {
 			next := node{buf.Page()}.right()
 			buf.UnlockRelease()
 			buf, err = w.ix.pin(w.task, next, true)

@@ -36,11 +36,13 @@ type Index struct {
 
 	root     atomic.Uint32 // cached from the meta page, zero for unknown
 	rootHint buffer.Hint
+	free     *FreePages
 }
 
 // Open prepares an index for use; logged tells whether its table is.
 func Open(txns *txn.Manager, ix *relation.Index, logged bool) *Index {
-	return &Index{name: ix.Name, oid: ix.OID, file: ix.File, logged: logged, txns: txns, pool: txns.Pool(), log: txns.Log()}
+	return &Index{name: ix.Name, oid: ix.OID, file: ix.File, logged: logged, txns: txns, pool: txns.Pool(), log: txns.Log(),
+		free: &FreePages{}}
 }
 
 // Create makes the files of an index within a transaction, with an empty tree.
@@ -227,6 +229,8 @@ func (ix *Index) descend(task *activity.Task, t target, level int, exclusive boo
 		n := node{buf.Page()}
 		next := base.InvalidBlock
 		switch {
+		case n.deleted():
+			next = n.right()
 		case held && n.flags()&flagIncomplete != 0:
 			return buf, nil // the caller completes the split before it goes on to the right half
 		case n.beyond(t):

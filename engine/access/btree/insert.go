@@ -41,6 +41,7 @@ type Writer struct {
 	last  base.BlockNumber // which was this
 
 	serial *predicate.Xact
+	probe  Prober // for looking at the rows of a full leaf; may be nil
 }
 
 // NewWriter makes a writer.
@@ -55,11 +56,15 @@ func (w *Writer) Reset(ix *Index, task *activity.Task) {
 	if w.ix != ix {
 		w.right = false
 	}
-	w.ix, w.task, w.serial = ix, task, nil
+	w.ix, w.task, w.serial, w.probe = ix, task, nil, nil
 }
 
 // SetSerial has the leaves that the writer changes checked against what other SERIALIZABLE transactions have read.
 func (w *Writer) SetSerial(x *predicate.Xact) { w.serial = x }
+
+// SetProber has the writer look, before it splits a leaf, whether rows of it are dead: entries of one key are often the versions
+// of one row, which updates of other columns have made.
+func (w *Writer) SetProber(p Prober) { w.probe = p }
 
 // checkSerial looks, under the latch of a leaf, who has read it.
 func (w *Writer) checkSerial(buf buffer.Buffer) error {
@@ -107,7 +112,7 @@ func (w *Writer) Insert(key []byte, tid base.TID, payload []byte, unique Prober)
 	n := node{buf.Page()}
 	w.right, w.last = n.right() == base.InvalidBlock, buf.Tag().Block
 	if n.free() < len(w.item)+slotSize {
-		if err := w.removeDead(buf); err != nil {
+		if err := w.makeRoom(buf, t); err != nil {
 			buf.UnlockRelease()
 			return Conflict{}, err
 		}

@@ -26,6 +26,7 @@ const (
 const (
 	flagRoot       uint16 = 1 << 0
 	flagIncomplete uint16 = 1 << 1 // split, but the parent does not know the right half yet
+	flagDeleted    uint16 = 1 << 2 // out of the tree: whoever comes here goes on to the right
 )
 
 const (
@@ -80,6 +81,9 @@ func (n node) sound() bool {
 	return n.Kind() == page.KindBTree && n.Special() == page.Size-specialSize &&
 		n.Lower() >= page.HeaderSize && n.Lower() <= n.Upper() && n.Upper() <= n.Special()
 }
+
+// deleted tells whether the page is out of the tree.
+func (n node) deleted() bool { return n.flags()&flagDeleted != 0 }
 
 func (n node) count() int { return (n.Lower() - page.HeaderSize) / slotSize }
 func (n node) free() int  { return n.Upper() - n.Lower() }
@@ -149,6 +153,25 @@ func (n node) high() (key []byte, tid uint64, ok bool) {
 	return it[itemHead:], itemTID(it), true
 }
 
+// setDeleted makes the node one that is out of the tree; it leads to its right neighbour for those who still come by an old
+// link. Transactions below next may.
+func (n node) setDeleted(left, right base.BlockNumber, next base.XID) {
+	lsn := n.LSN()
+	n.init(n.level(), flagDeleted, left, right)
+	n.SetLSN(lsn)
+	n.SetPruneXID(next)
+}
+
+// adopt gives the child at slot i to another: its right neighbour, which has the next slot. That slot goes.
+func (n node) adopt(i int, right base.BlockNumber, scratch page.Page) bool {
+	if n.level() == 0 || i < 0 || i+1 >= n.count() || n.child(i+1) != right {
+		return false
+	}
+	binary.LittleEndian.PutUint32(n.item(i)[itemHead:], uint32(right))
+	n.remove([]uint16{uint16(i + 1)}, scratch)
+	return true
+}
+
 // appendLeaf and appendInner append the bytes of an item.
 func appendLeaf(dst, key []byte, tid uint64, payload []byte) []byte {
 	dst = appendItemHead(dst, key, tid)
@@ -200,6 +223,7 @@ type target struct {
 	key   []byte
 	tid   uint64
 	after bool
+	below bool // just before (key, tid)
 	end   bool // behind everything
 }
 
@@ -266,7 +290,7 @@ func (n node) search(t target) int {
 // childFor gives the slot of the child whose range has the target.
 func (n node) childFor(t target) int {
 	i := n.search(t)
-	if i < n.count() && i > 0 && !t.after && n.tid(i) == t.tid && bytes.Equal(n.key(i), t.key) {
+	if i < n.count() && i > 0 && !t.after && !t.below && n.tid(i) == t.tid && bytes.Equal(n.key(i), t.key) {
 		return i
 	}
 	return max(i-1, 0)
@@ -282,7 +306,7 @@ func (n node) beyond(t target) bool {
 		return !t.above(key, tid)
 	}
 	c := bytes.Compare(t.key, key)
-	return c > 0 || c == 0 && t.tid >= tid
+	return c > 0 || c == 0 && (t.tid > tid || t.tid == tid && !t.below)
 }
 
 func commonPrefix(a, b []byte) int {

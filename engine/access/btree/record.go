@@ -18,6 +18,7 @@ const (
 	infoSplit                       // right half's block (4); block 0 the left half, see splitData; 1 an image; 2 the right neighbour; 3 a child as above
 	infoImages                      // all blocks are images
 	infoInsertMany                  // block 0 the leaf, its data slot (2), length (2) and item of each entry
+	infoUnlink                      // slot (2), levels (2), next transaction (8); block 0 the parent; for each level the left neighbour, the node, the right neighbour
 )
 
 var le = binary.LittleEndian
@@ -73,6 +74,9 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 			return malformed(r)
 		}
 		return redoBlock(c, r, 0, func(n node) bool { return n.redoRun(b.Data) })
+	}
+	if r.Info == infoUnlink {
+		return redoUnlink(c, r)
 	}
 	return pgerror.Corrupt("btree record at %s has unknown kind %d", r.Start, r.Info)
 }
@@ -140,6 +144,10 @@ func describe(r *wal.Record) string {
 		}
 	case infoInsertMany:
 		return "INSERT_MANY"
+	case infoUnlink:
+		if b := r.Block(unlinkNode); b != nil && len(r.Data) == unlinkSize {
+			return fmt.Sprintf("UNLINK block %d levels %d", b.Tag.Block, le.Uint16(r.Data[2:]))
+		}
 	case infoImages:
 		return fmt.Sprintf("IMAGES %d blocks", len(r.Blocks))
 	}

@@ -152,21 +152,57 @@ func (s *Scan) nextLeaf() (buf buffer.Buffer, err error) {
 		s.done = true
 		return buf, nil
 	}
-	if buf, err = s.ix.pin(s.task, s.next, false); err != nil || !s.back {
-		return buf, err
+	if s.back {
+		return s.leftLeaf()
 	}
-	for range maxSteps { // the left neighbour may have been split since
-		n := node{buf.Page()}
-		right := n.right()
-		if right == s.from {
-			return buf, nil
-		}
-		buf.RUnlockRelease()
-		if right == base.InvalidBlock {
-			break
-		}
-		if buf, err = s.ix.pin(s.task, right, false); err != nil {
+	return s.liveFrom(s.next)
+}
+
+// liveFrom latches the first node at or right of a block that is still in the tree.
+func (s *Scan) liveFrom(b base.BlockNumber) (buffer.Buffer, error) {
+	for range maxSteps {
+		buf, err := s.ix.pin(s.task, b, false)
+		if err != nil || !(node{buf.Page()}).deleted() {
 			return buf, err
+		}
+		b = node{buf.Page()}.right()
+		buf.RUnlockRelease()
+	}
+	return buffer.Buffer{}, s.ix.corrupt(b, "leads in circles")
+}
+
+// leftSteps is how many nodes right of an old left link are looked at before the node it came from is asked again.
+const leftSteps = 8
+
+// leftLeaf latches the left neighbour of the node read last, whose left link was next. That neighbour may have been split or
+// taken out of the tree since, and so may the node itself; at the leftmost end it sets done.
+func (s *Scan) leftLeaf() (buffer.Buffer, error) {
+	for tries := 1; tries <= maxSteps; tries *= 2 {
+		b := s.next
+		for range leftSteps * tries {
+			buf, err := s.ix.pin(s.task, b, false)
+			if err != nil {
+				return buf, err
+			}
+			n := node{buf.Page()}
+			if !n.deleted() && n.right() == s.from {
+				return buf, nil
+			}
+			b = n.right()
+			buf.RUnlockRelease()
+			if b == base.InvalidBlock {
+				break
+			}
+		}
+		buf, err := s.liveFrom(s.from) // what took its range over was read before
+		if err != nil {
+			return buf, err
+		}
+		s.from, s.next = buf.Tag().Block, node{buf.Page()}.left()
+		buf.RUnlockRelease()
+		if s.next == base.InvalidBlock {
+			s.done = true
+			return buffer.Buffer{}, nil
 		}
 	}
 	return buffer.Buffer{}, s.ix.corrupt(s.next, "is not the left neighbour of its right neighbour")

@@ -1,13 +1,18 @@
 package btree
 
 import (
+	"bytes"
+
 	"manifold/engine/base"
 )
 
 // BulkDelete removes every entry whose row is dead, in the order of the leaves: a split moves entries only to the right,
-// so none is missed. It gives how many went and how many stay. Empty leaves stay in the tree. delay, if any, is called after
-// each leaf with nothing latched.
+// so none is missed. Leaves that are empty then are taken out of the tree and kept for reuse. It gives how many entries went
+// and how many stay. delay, if any, is called after each leaf with nothing latched.
 func (w *Writer) BulkDelete(dead func(base.TID) bool, delay func() error) (removed, kept int64, err error) {
+	if err := w.ix.listFree(w.task, delay); err != nil {
+		return 0, 0, err
+	}
 	buf, err := w.ix.descend(w.task, target{}, 0, true, nil)
 	for err == nil {
 		n := node{buf.Page()}
@@ -20,8 +25,14 @@ func (w *Writer) BulkDelete(dead func(base.TID) bool, delay func() error) (remov
 		removed += int64(len(w.slots))
 		kept += int64(n.count() - len(w.slots))
 		err = w.removeSlots(buf)
-		next := node{buf.Page()}.right()
+		block, next := buf.Tag().Block, n.right()
+		key, tid, bounded := n.high()
+		empty := bounded && n.count() == 0 && n.flags() == 0
+		key = bytes.Clone(key)
 		buf.UnlockRelease()
+		if err == nil && empty {
+			_, err = w.unlink(block, key, tid)
+		}
 		if err != nil || next == base.InvalidBlock {
 			return removed, kept, err
 		}
