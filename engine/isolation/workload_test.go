@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,13 +37,13 @@ const (
 func TestHistories(t *testing.T) {
 	seed := setting(seedVariable, uint64(time.Now().UnixNano()))
 	t.Logf("%s=%d", seedVariable, seed)
-	count, size := int(setting(historiesVariable, 1)), int(setting(transactionsVariable, 400))
+	count, size := int(setting(historiesVariable, 2)), int(setting(transactionsVariable, 400))
 	for _, slots := range slotCounts() {
 		for _, level := range []string{"read committed", "repeatable read", "serializable"} {
 			t.Run(slotName(slots)+"/"+strings.ReplaceAll(level, " ", "_"), func(t *testing.T) {
 				committed, all := 0, 0
 				for i := range count {
-					w := &workload{t: t, level: level, size: size, srv: start(t, slots)}
+					w := &workload{t: t, level: level, size: size, srv: start(t, slots), registers: (seed+uint64(i))%2 == 1}
 					txns, final := w.run(seed + uint64(i))
 					for _, f := range check(level, txns, final) {
 						t.Errorf("history %d: %s", i, f)
@@ -66,10 +67,11 @@ func TestHistories(t *testing.T) {
 
 // workload is one history in the making.
 type workload struct {
-	t     *testing.T
-	level string
-	size  int
-	srv   *engineServer
+	t         *testing.T
+	level     string
+	size      int
+	srv       *engineServer
+	registers bool // keys hold one value, which is overwritten, instead of a list
 
 	next  atomic.Int64 // transaction
 	value atomic.Int64
@@ -83,7 +85,11 @@ func (w *workload) run(seed uint64) ([]did, map[int][]int) {
 		w.t.Fatal(err)
 	}
 	defer c.close()
-	c.run("create table kv (k int primary key, v text not null)")
+	if w.registers {
+		c.run("create table kv (k int primary key, v int not null, was int not null)")
+	} else {
+		c.run("create table kv (k int primary key, v text not null)")
+	}
 	w.done = make([][]did, workers)
 	var wg sync.WaitGroup
 	for s := range workers {
@@ -104,7 +110,52 @@ func (w *workload) run(seed uint64) ([]did, map[int][]int) {
 			final[k] = list
 		}
 	}
+	if w.registers {
+		spell(all, final)
+	}
 	return all, final
+}
+
+// spell turns the history of registers into one of lists: a write knows the value that it replaced, so that every value leads
+// back to the first of its key, and reading it is reading all of them.
+func spell(txns []did, final map[int][]int) {
+	replaced := map[int]int{} // by value; zero for the first
+	for _, t := range txns {
+		for i, o := range t.ops {
+			if o.append {
+				replaced[o.value] = o.list[0]
+				t.ops[i].list = nil
+			}
+		}
+	}
+	full := func(l []int) (out []int) {
+		if len(l) == 0 {
+			return nil
+		}
+		for v := l[0]; v != 0; v = replaced[v] {
+			out = append(out, v)
+		}
+		slices.Reverse(out)
+		return out
+	}
+	for _, t := range txns {
+		for i, o := range t.ops {
+			if !o.append {
+				t.ops[i].list = full(o.list)
+			}
+		}
+	}
+	for k, l := range final {
+		final[k] = full(l)
+	}
+}
+
+// write gives the statement that appends a value to a list, or puts it into a register.
+func (w *workload) write(k, v int) string {
+	if w.registers {
+		return fmt.Sprintf("insert into kv values (%d, %d, 0) on conflict (k) do update set v = %[2]d, was = kv.v returning k, was", k, v)
+	}
+	return fmt.Sprintf("insert into kv values (%d, '%d') on conflict (k) do update set v = kv.v || ',%[2]d'", k, v)
 }
 
 func (w *workload) session(s int, r *rand.Rand) {
@@ -149,12 +200,20 @@ func (w *workload) transaction(c conn, r *rand.Rand, first int) (ops []op, commi
 		switch kind := r.IntN(10); {
 		case kind < 4:
 			v := int(w.value.Add(1))
-			ops = append(ops, op{key: k, append: true, value: v})
-			sql := fmt.Sprintf("insert into kv values (%d, '%d') on conflict (k) do update set v = kv.v || ',%d'", k, v, v)
+			sql := w.write(k, v)
 			if kind == 0 {
 				sql = fmt.Sprintf("savepoint s; %s; release s", sql)
 			}
 			lines = c.run(sql)
+			o := op{key: k, append: true, value: v}
+			for _, l := range lines {
+				if _, was, ok := parseRow(l); ok {
+					o.list = was
+				}
+			}
+			if !w.registers || o.list != nil {
+				ops = append(ops, o)
+			}
 		case kind < 8:
 			sql := fmt.Sprintf("select k, v from kv where k = %d", k)
 			if kind == 4 && w.level == "read committed" {
