@@ -47,6 +47,7 @@ type Config struct {
 	NotifyQueue   int64             // bytes; zero is notify.DefaultLimit
 	Settings      map[string]string // values of parameters that sessions start with
 	Log           func(err *pgerror.Error, context string)
+	Reload        func() bool // has the configuration read again, after which SetSettings is called; nil: cannot be asked
 }
 
 // Engine is a running cluster.
@@ -59,8 +60,11 @@ type Engine struct {
 	stats   *stats.Registry
 	svc     *backend.Services
 	started time.Time
-	loaded  atomic.Int64 // when the configuration was read, in Unix nanoseconds
-	nextID  atomic.Uint32
+	// configured is values of parameters that sessions start with.
+	configured atomic.Pointer[configured]
+
+	loaded atomic.Int64 // when the configuration was read, in Unix nanoseconds
+	nextID atomic.Uint32
 
 	vacuuming atomic.Int32 // autovacuum workers at work
 
@@ -141,6 +145,7 @@ func open(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, cluster: c, started: time.Now(), caches: map[base.OID]*catalog.Cache{}, plans: map[base.OID]*plancache.Cache{},
 		sessions: map[uint32]*session.Session{}}
 	e.loaded.Store(e.started.UnixNano())
+	e.configured.Store(&configured{values: cfg.Settings})
 	e.nextID.Store(c.Control.Get().Incarnation * idStep & 0xFFFF)
 	if e.temp, err = tempfile.Open(cfg.FS); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func wishOf(g *session.Settings) logWish {
 	return w
 }
 
-// start takes the configuration's wishes.
+// start takes the configuration's wishes, at first and whenever it has changed.
 func (t *logTuning) start(log *wal.Log, preset map[string]string) error {
 	g := session.NewSettings()
 	for name, text := range preset {
@@ -38,7 +38,10 @@ func (t *logTuning) start(log *wal.Log, preset map[string]string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.log, t.base, t.own = log, wishOf(g), map[uint32]logWish{}
+	t.log, t.base = log, wishOf(g)
+	if t.own == nil {
+		t.own = map[uint32]logWish{}
+	}
 	t.applyLocked()
 	return nil
 }

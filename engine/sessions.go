@@ -148,4 +148,5 @@ func (h *activityHost) Background() stats.Background {
 		BackendPages: p.BackendWrites, Allocated: p.Allocated, Since: h.started}
 }
 
-func (h *activityHost) Reload() error { return pgerror.Unsupported("pg_reload_conf") }
+// Reload implements sysfuncs.Host.
+func (h *activityHost) Reload() bool { return h.cfg.Reload != nil && h.cfg.Reload() }

@@ -3,6 +3,7 @@ package engine
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -47,19 +48,21 @@ func (e *Engine) StartSession(s *session.Session, l Login, params map[string]str
 	if err != nil {
 		return err
 	}
-	key := baseKey(l.Role, stored, params)
+	configured := e.configured.Load()
+	s.Configured = configured.generation
+	key := baseKey(configured.generation, l.Role, stored, params)
 	if b := e.bases.get(key); b != nil {
 		s.Settings = session.OnBase(b)
 		return nil
 	}
-	for name, value := range e.cfg.Settings {
+	for name, value := range configured.values {
 		if err := s.Settings.Preset(name, value); err != nil {
 			return err
 		}
 	}
 	for _, entry := range stored {
 		if name, value, ok := strings.Cut(entry, "="); ok {
-			if err := s.Settings.Preset(name, value); err != nil {
+			if err := s.Settings.Store(name, value); err != nil {
 				s.Notice(pgerror.From(err))
 			}
 		}
@@ -87,13 +90,14 @@ func startupNames(params map[string]string) []string {
 	})
 }
 
-// baseKey gives all that the settings of a new session depend on besides the configuration, which does not change.
-func baseKey(role *catalog.Role, stored []string, params map[string]string) string {
+// baseKey gives all that the settings of a new session depend on.
+func baseKey(generation uint64, role *catalog.Role, stored []string, params map[string]string) string {
 	var b strings.Builder
 	add := func(s string) {
 		b.WriteString(s)
 		b.WriteByte(0)
 	}
+	add(strconv.FormatUint(generation, 10))
 	add(role.Name)
 	add(onOff(role.Super))
 	for _, s := range stored {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,15 +86,22 @@ func (v values) seconds(name string) time.Duration {
 // engineConfig gives the engine its part of the configuration.
 func engineConfig(c *config.Config) engine.Config {
 	v := values(c.PostgreSQL)
-	settings := map[string]string{
+	return engine.Config{FS: vfs.NewOS(c.Data), SharedBuffers: v.get("shared_buffers").Int * 8192,
+		NoSync: !v.get("fsync").Bool, Backends: c.Pool.Backends, Settings: settings(c)}
+}
+
+// settings gives the parameters that sessions start with.
+func settings(c *config.Config) map[string]string {
+	out := map[string]string{
 		"port": strconv.Itoa(c.Port), "max_connections": strconv.Itoa(min(c.MaxClients, 262143)), "data_directory": absolute(c.Data),
-		"config_file": c.File, "unix_socket_directories": c.SocketDir,
+		"config_file": c.File, "unix_socket_directories": c.SocketDir, "listen_addresses": strings.Join(c.Addresses, ","),
+		"authentication_timeout": strconv.Itoa(int(c.AuthTimeout / time.Second)), "backends": strconv.Itoa(c.Pool.Backends),
+		"queue_timeout": strconv.FormatInt(c.Pool.QueueTimeout.Milliseconds(), 10),
 	}
 	for name, text := range c.PostgreSQL {
-		settings[name] = text
+		out[name] = text
 	}
-	return engine.Config{FS: vfs.NewOS(c.Data), SharedBuffers: v.get("shared_buffers").Int * 8192,
-		NoSync: !v.get("fsync").Bool, Backends: c.Pool.Backends, Settings: settings}
+	return out
 }
 
 func absolute(path string) string {

@@ -169,6 +169,7 @@ func (s *server) accept() { _ = s.front.Run() }
 func (s *server) open(c *config.Config) error {
 	cfg := engineConfig(c)
 	cfg.Log = func(e *pgerror.Error, statement string) { s.log.Event(&session.Who{}, e, statement) }
+	cfg.Reload = func() bool { return s.ask(admin.Reload) }
 	empty, err := engine.IsEmpty(cfg.FS)
 	if err != nil {
 		return err

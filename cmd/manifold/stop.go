@@ -85,6 +85,9 @@ func (s *server) reload() {
 	}
 	old := s.config.Swap(c)
 	s.policy.Store(policy(c))
+	if err := s.engine.SetSettings(settings(c)); err != nil {
+		s.log.Warn("parameters of sessions were not changed: %v", err)
+	}
 	s.pools.SetLimits(poolLimits(c))
 	s.front.SetLimits(s.clientLimits(c))
 	s.log.SetOptions(logOptions(c))

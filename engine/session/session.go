@@ -36,6 +36,8 @@ type Session struct {
 	Started  time.Time
 	Identity
 
+	Configured uint64 // the generation of the configuration that Settings are as new as
+
 	Txns     *txn.Manager       // nil for a session without an engine
 	Standing any                // the backend's: what holds the next three
 	Proc     *txn.Proc          // nil while the session is idle and holds no locks
@@ -86,6 +88,8 @@ type Info struct {
 	Application string
 	ClientAddr  string
 	ClientPort  int
+	ServerAddr  string // at which the client reached us; empty for a socket
+	ServerPort  int
 	State       string // active, idle, idle in transaction, idle in transaction (aborted)
 	Query       string
 	QueryStart  time.Time

@@ -201,12 +201,52 @@ func (s *Settings) put(name string, c Change, v setting.Value) {
 	s.change(name, e)
 }
 
-// Preset gives a parameter the value it has at connection start and after RESET (configuration, database, role).
-func (s *Settings) Preset(name, text string) error {
+// Preset gives a parameter the value of the configuration, which it has at connection start and after RESET.
+func (s *Settings) Preset(name, text string) error { return s.preset(name, text, sourceConfig) }
+
+// Store gives a parameter the value that is stored for the session's database or role, which goes before the configuration's.
+func (s *Settings) Store(name, text string) error { return s.preset(name, text, sourceRole) }
+
+// Reload gives a parameter the configuration's new value, unless something more specific has set it; nil is the default.
+// from is the configuration's value before. It must be called outside of transactions.
+func (s *Settings) Reload(name string, from, to *string) error {
+	p, ok := setting.Lookup(name)
+	if !ok || p.Context == setting.Postmaster || p.Context == setting.Internal || p.Context == setting.Backend || p.Context == setting.SuperuserBackend {
+		return nil
+	}
+	old, now := p.Default(), p.Default()
+	for _, x := range []struct {
+		text *string
+		v    *setting.Value
+	}{{from, &old}, {to, &now}} {
+		if x.text == nil {
+			continue
+		}
+		v, err := p.Parse(*x.text)
+		if err != nil {
+			return err
+		}
+		if *x.v, err = s.canonical(p.Name, v); err != nil {
+			return err
+		}
+	}
+	switch e := s.find(p.Name); {
+	case e == nil || e.source <= sourceConfig:
+		s.change(p.Name, &entry{value: now, reset: now, source: sourceConfig})
+		if p.Has(setting.Report) {
+			s.noteReport(p.Name)
+		}
+	case e.source == sourceSession && e.reset == old:
+		s.change(p.Name, &entry{value: e.value, text: e.text, reset: now, source: sourceSession})
+	}
+	return nil
+}
+
+func (s *Settings) preset(name, text string, from source) error {
 	p, ok := setting.Lookup(name)
 	if !ok && strings.Contains(name, ".") {
 		v := setting.Value{Str: text}
-		s.change(strings.ToLower(name), &entry{value: v, text: text, reset: v, source: sourceConfig})
+		s.change(strings.ToLower(name), &entry{value: v, text: text, reset: v, source: from})
 		return nil
 	}
 	if !ok {
@@ -219,7 +259,7 @@ func (s *Settings) Preset(name, text string) error {
 	if err != nil {
 		return err
 	}
-	s.change(p.Name, &entry{value: v, reset: v, source: sourceConfig})
+	s.change(p.Name, &entry{value: v, reset: v, source: from})
 	return nil
 }
 

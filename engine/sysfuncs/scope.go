@@ -25,7 +25,7 @@ type Host interface {
 	Terminate(pid uint32) bool
 	Started() time.Time // of the server
 	ConfigLoaded() time.Time
-	Reload() error
+	Reload() bool // has the configuration read again, soon; false when that cannot be asked
 	Background() stats.Background
 }
 

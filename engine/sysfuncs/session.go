@@ -229,7 +229,7 @@ func reload(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error)
 	if err := mustSuper(s, "pg_reload_conf"); err != nil || s.Host == nil {
 		return types.Bool(false), err
 	}
-	return types.Bool(true), s.Host.Reload()
+	return types.Bool(s.Host.Reload()), nil
 }
 
 func mustSuper(s *Scope, function string) error {

@@ -12,8 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepAlive is how long a silent connection is left alone before its peer is probed.
-const keepAlive = 2 * time.Minute
+// What a connection's keepalives are unless its client says otherwise, in seconds: how long a silent one is left alone before
+// its peer is probed, and how far the probes are apart.
+const (
+	probeIdle     = 120
+	probeInterval = 30
+	probeCount    = 6 // probes without an answer that end the connection
+)
 
 // Conn is a connection whose readiness the poller knows: a net.Conn that can also be read and written without waiting.
 // Reads and writes that wait are those of its client's goroutine; Close and the deadlines may be set from any.
@@ -84,7 +89,7 @@ func (l *Listener) Accept() (*Conn, error) {
 		// A connection whose options cannot be set is about to fail by itself.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive/time.Second))
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, probeIdle)
 	}
 	if c.seat, err = l.p.join(fd); err != nil {
 		_ = unix.Close(fd)
@@ -209,8 +214,31 @@ func (c *Conn) Close() error {
 	return unix.Close(c.fd)
 }
 
-// LocalAddr implements net.Conn.
-func (c *Conn) LocalAddr() net.Addr { return c.local }
+// KeepAlive sets after how many seconds of silence the peer is probed, how many seconds apart, and how many probes may stay
+// without an answer; zero is the usual value.
+func (c *Conn) KeepAlive(idle, interval, count int) {
+	if _, ok := c.local.(*net.TCPAddr); !ok || c.closed.Load() {
+		return
+	}
+	for _, o := range [][3]int{{unix.TCP_KEEPIDLE, idle, probeIdle}, {unix.TCP_KEEPINTVL, interval, probeInterval}, {unix.TCP_KEEPCNT, count, probeCount}} {
+		if o[1] == 0 {
+			o[1] = o[2]
+		}
+		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, o[0], o[1]) // a value that the system refuses changes nothing
+	}
+}
+
+// LocalAddr implements net.Conn. That of a listener at all addresses is of no use, so the connection's own is asked for; it is
+// for the client's goroutine.
+func (c *Conn) LocalAddr() net.Addr {
+	if c.closed.Load() {
+		return c.local
+	}
+	if sa, err := unix.Getsockname(c.fd); err == nil {
+		return address(sa)
+	}
+	return c.local
+}
 
 // RemoteAddr implements net.Conn.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }

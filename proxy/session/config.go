@@ -22,6 +22,8 @@ type Account struct {
 type Engine interface {
 	Accounts
 	Sessions
+	// Refresh gives a session that is outside of a transaction what has changed in the configuration.
+	Refresh(s *session.Session)
 }
 
 // Accounts tells who may come in.

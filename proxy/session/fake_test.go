@@ -32,6 +32,8 @@ type fakeEngine struct {
 	waits atomic.Int64
 }
 
+func (e *fakeEngine) Refresh(*session.Session) {}
+
 func (e *fakeEngine) Login(_ *activity.Task, user, database string) (Account, error) {
 	var a Account
 	switch user {

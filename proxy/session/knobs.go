@@ -17,6 +17,7 @@ type knobs struct {
 	logStatement      string
 	logMinDuration    time.Duration // below zero: never
 	application       string
+	keepAlive         [3]int // tcp_keepalives_idle, _interval and _count; zero is the system's
 }
 
 // currentKnobs gives the client's knobs, read again when any setting has changed.
@@ -26,7 +27,11 @@ func (c *Client) currentKnobs() *knobs {
 		return c.knobs
 	}
 	k := g.Memo(func() any { return readKnobs(g) }).(*knobs)
+	before := c.knobs
 	c.knobs, c.knobStamp = k, g.Stamp()+1
+	if before != nil && before.keepAlive != k.keepAlive || before == nil && k.keepAlive != [3]int{} {
+		c.sock.KeepAlive(k.keepAlive[0], k.keepAlive[1], k.keepAlive[2])
+	}
 	if k.application != c.who.Application {
 		c.who.Application = k.application
 		c.s.Update(func(i *session.Info) { i.Application = k.application })
@@ -36,10 +41,12 @@ func (c *Client) currentKnobs() *knobs {
 
 func readKnobs(g *session.Settings) *knobs {
 	ms := func(name string) time.Duration { return time.Duration(g.Get(name).Int) * time.Millisecond }
+	whole := func(name string) int { return int(g.Get(name).Int) }
 	return &knobs{statementTimeout: ms("statement_timeout"), idle: ms("idle_session_timeout"),
 		idleInTransaction: ms("idle_in_transaction_session_timeout"), logStatement: g.Get("log_statement").Str,
 		logMinDuration: ms("log_min_duration_statement"), clientMin: rankOf(g.Get("client_min_messages").Str),
-		application: g.Get("application_name").Str}
+		application: g.Get("application_name").Str,
+		keepAlive:   [3]int{whole("tcp_keepalives_idle"), whole("tcp_keepalives_interval"), whole("tcp_keepalives_count")}}
 }
 
 // rankOf reads a level of client_min_messages.

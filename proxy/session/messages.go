@@ -11,9 +11,8 @@ func (c *Client) simple(body []byte) {
 	c.extended = false
 	err := c.query.Decode(body)
 	if err == nil {
-		err = c.begin()
+		err = c.begin(c.query.Text)
 		if err == nil {
-			c.showActive(c.query.Text)
 			c.logStatement(c.query.Text)
 			err = c.be.Simple(c.s, c.query.Text, &c.sink)
 		}
@@ -33,7 +32,7 @@ func (c *Client) step(kind byte, body []byte) {
 	c.extended = true
 	err := c.decode(kind, body)
 	if err == nil {
-		err = c.begin()
+		err = c.begin(c.stepText(kind))
 		if err == nil {
 			c.open = true
 			err = c.runStep(kind)
@@ -65,11 +64,26 @@ func (c *Client) decode(kind byte, body []byte) error {
 	return c.exec.Decode(body)
 }
 
+// stepText gives the statement that a message is about, empty when there is none or it is nobody's concern.
+func (c *Client) stepText(kind byte) string {
+	switch kind {
+	case wire.KindParse:
+		return c.parse.Text
+	case wire.KindBind:
+		if p := c.s.Statements[c.bind.Statement]; p != nil {
+			return p.Text
+		}
+	case wire.KindExecute:
+		if p := c.s.Portals[c.exec.Portal]; p != nil && p.Statement != nil {
+			return p.Statement.Text
+		}
+	}
+	return ""
+}
+
 func (c *Client) runStep(kind byte) error {
 	switch kind {
 	case wire.KindParse:
-		c.query.Text = c.parse.Text
-		c.showActive(c.parse.Text)
 		if err := c.be.Parse(c.s, c.parse.Name, c.parse.Text, c.parse.Params); err != nil {
 			return err
 		}
@@ -77,10 +91,6 @@ func (c *Client) runStep(kind byte) error {
 		c.out.ParseComplete()
 	case wire.KindBind:
 		b := &c.bind
-		if p := c.s.Statements[b.Statement]; p != nil {
-			c.query.Text = p.Text
-			c.showActive(p.Text)
-		}
 		if err := c.be.Bind(c.s, b.Portal, b.Statement, b.ParamFormats, b.Params, b.ResultFormats); err != nil {
 			return err
 		}
@@ -137,10 +147,6 @@ func (c *Client) closeTarget() (err error) {
 }
 
 func (c *Client) execute() error {
-	if p := c.s.Portals[c.exec.Portal]; p != nil && p.Statement != nil {
-		c.query.Text = p.Statement.Text
-		c.showActive(p.Statement.Text)
-	}
 	c.logStatement(c.query.Text)
 	suspended, err := c.be.Execute(c.s, c.exec.Portal, int(max(c.exec.MaxRows, 0)), &c.sink)
 	if err != nil {
@@ -159,7 +165,7 @@ func (c *Client) sync(body []byte) {
 	c.skip = false
 	err := wire.DecodeEmpty(body)
 	if c.open {
-		if beginErr := c.begin(); beginErr != nil {
+		if beginErr := c.begin(""); beginErr != nil {
 			err = beginErr
 		} else if syncErr := c.be.Sync(c.s); syncErr != nil {
 			err = syncErr

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"maps"
-	"net"
 	"sort"
 	"sync"
 	"time"
@@ -189,7 +188,6 @@ type Entry struct {
 
 	Console   bool
 	Started   time.Time
-	Local     net.Addr // of our side
 	Waiting   activity.Event
 	WaitSince time.Time
 }
@@ -202,7 +200,7 @@ func (r *Registry) List() []Entry {
 		event, since := c.task.Waiting()
 		out = append(out, Entry{Who: Who{PID: c.who.PID, User: c.who.User, Database: c.who.Database, Remote: c.who.Remote,
 			Application: info.Application}, Info: info, TLS: c.tls, Console: c.console, Started: c.s.Started,
-			Local: c.sock.LocalAddr(), Waiting: event, WaitSince: since})
+			Waiting: event, WaitSince: since})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Who.PID < out[j].Who.PID })
 	return out

@@ -48,8 +48,12 @@ func (c *Client) giveBack() {
 	}
 }
 
-// begin starts a message that needs a backend: from here it can be cancelled and times out.
-func (c *Client) begin() error {
+// begin starts a message that needs a backend: from here it can be cancelled and times out. Others see the text, unless it is
+// empty, while it waits for a backend too.
+func (c *Client) begin(text string) error {
+	if c.s.Status == session.Idle && !c.open {
+		c.cfg.Engine.Refresh(c.s)
+	}
 	c.began = time.Now()
 	if c.txBegan.IsZero() {
 		c.txBegan = c.began
@@ -65,6 +69,10 @@ func (c *Client) begin() error {
 	c.mu.Unlock()
 	if k.statementTimeout > 0 {
 		c.startTimer(k.statementTimeout)
+	}
+	if text != "" {
+		c.query.Text = text
+		c.showActive(text)
 	}
 	if c.seat.Load().Hung() {
 		c.reap()

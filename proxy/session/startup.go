@@ -330,10 +330,15 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	if t, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
 		addr, port = t.IP.String(), t.Port
 	}
+	at, atPort := "", 0
+	if t, ok := c.sock.LocalAddr().(*net.TCPAddr); ok {
+		at, atPort = t.IP.String(), t.Port
+	}
 	app, now := c.who.Application, time.Now()
 	c.began = now
 	c.s.Update(func(i *session.Info) {
 		i.ClientAddr, i.ClientPort, i.Application, i.StateChange = addr, port, app, now
+		i.ServerAddr, i.ServerPort = at, atPort
 	})
 	c.lease = p.NewLease(c.task, c.who.User, a.Role.Super)
 	c.task.SetSlots(c)

@@ -25,6 +25,16 @@ type Socket struct {
 // NewSocket takes a connection over.
 func NewSocket(conn Conn) *Socket { return &Socket{Conn: conn, plain: conn} }
 
+// KeepAlive sets after how many seconds of silence the peer is probed, how many seconds apart, and how many probes may stay
+// without an answer; zero is the usual value.
+func (s *Socket) KeepAlive(idle, interval, count int) {
+	if k, ok := s.plain.(interface {
+		KeepAlive(idle, interval, count int)
+	}); ok {
+		k.KeepAlive(idle, interval, count)
+	}
+}
+
 // StartTLS goes on under TLS as the server; the handshake obeys the connection's deadline.
 func (s *Socket) StartTLS(config *tls.Config) error {
 	below := &belowTLS{Conn: s.plain}
