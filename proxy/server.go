@@ -123,6 +123,12 @@ func (s *Server) Active() int { return int(s.active.Load()) }
 // Accepted gives the number of connections ever taken.
 func (s *Server) Accepted() int { return int(s.accepted.Load()) }
 
+// Logins gives the number of clients that look themselves up in the catalogs, and that of those who wait to.
+func (s *Server) Logins() (busy, waiting int) { return s.clients.Logins.Waiting() }
+
+// Memory gives the bytes of heap and stacks that were in use lately.
+func (s *Server) Memory() int64 { return s.memory.used() }
+
 // Refused gives the number of connections turned away for the limit of clients.
 func (s *Server) Refused() int { return int(s.refused.Load()) }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"manifold/auxiliary/autovacuum"
+	"manifold/cmd/manifold/internal/config"
 	"manifold/engine"
 	"manifold/engine/activity"
 	"manifold/engine/base"
@@ -65,13 +67,40 @@ func (h host) Maintain(ctx context.Context, t autovacuum.Table, vacuum, analyze 
 	return h.Engine.Maintain(task, base.OID(t.Database), base.OID(t.Relation), vacuum, analyze)
 }
 
-// clientList joins the registry to the console.
-func clientList(r *session.Registry) func() []admin.Client {
-	return func() []admin.Client {
-		var out []admin.Client
-		for _, e := range r.List() {
-			out = append(out, admin.Client{PID: e.Who.PID, User: e.Who.User, Database: e.Who.Database, TLS: e.TLS, Info: e.Info})
-		}
-		return out
+// sources joins the server to the console and to the views of schema manifold.
+func (s *server) sources() admin.Sources {
+	return admin.Sources{
+		Version: fullVersion(), Port: s.config.Load().Port, Pools: s.pools, Clients: s.clientList, Capacity: s.capacity,
+		Limits: func(database, user string) (int, int) {
+			p := s.policy.Load()
+			return p.Databases[database], p.Users[user]
+		},
+		Databases: s.engine.DatabaseNames, Errors: s.registry.Errors, Live: config.Live,
+		Config: func() [][3]string { return s.config.Load().Show() },
+		Role: func(user string) admin.Role {
+			switch p := s.policy.Load(); {
+			case slices.Contains(p.Admins, user):
+				return admin.Master
+			case slices.Contains(p.Watchers, user):
+				return admin.Watcher
+			}
+			return admin.Nobody
+		},
+		Terminate: s.registry.TerminateBackend, TerminateDatabase: s.registry.TerminateDatabase, Ask: s.ask,
 	}
+}
+
+func (s *server) capacity() admin.Capacity {
+	logging, waiting := s.front.Logins()
+	return admin.Capacity{Clients: s.front.Limits().Clients, Connected: s.front.Active(), LoggingIn: logging + waiting, Refused: s.front.Refused(),
+		Memory: s.front.Memory()}
+}
+
+func (s *server) clientList() []admin.Client {
+	var out []admin.Client
+	for _, e := range s.registry.List() {
+		out = append(out, admin.Client{PID: e.Who.PID, User: e.Who.User, Database: e.Who.Database, TLS: e.TLS, Started: e.Started,
+			Waiting: e.Waiting, WaitSince: e.WaitSince, Info: e.Info})
+	}
+	return out
 }

@@ -185,9 +185,7 @@ func (s *server) open(c *config.Config) error {
 }
 
 func (s *server) console() (*pool.Pool, error) {
-	from := admin.Sources{Version: fullVersion(), Pools: s.pools.Stats, Clients: clientList(s.registry),
-		Config:    func() [][3]string { return s.config.Load().Show() },
-		Terminate: s.registry.TerminateBackend, Ask: s.ask}
+	from := s.sources()
 	return pool.New("manifold", pool.Limits{}, func() (pool.Backend, error) { return admin.New(from), nil })
 }
 

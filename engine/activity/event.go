@@ -31,6 +31,7 @@ const (
 	EventSysLoggerMain
 	EventVacuumDelay
 	EventVacuumTruncate
+	EventPoolRest    // for a pool that is paused, or whose backends are replaced
 	EventParseMemory // for other large texts to leave the parser
 	eventCount
 )
@@ -63,6 +64,7 @@ var events = [eventCount][2]string{
 	EventSysLoggerMain:     {"Activity", "SysLoggerMain"},
 	EventVacuumDelay:       {"Timeout", "VacuumDelay"},
 	EventVacuumTruncate:    {"Timeout", "VacuumTruncate"},
+	EventPoolRest:          {"IPC", "PoolRest"},
 	EventParseMemory:       {"IPC", "ParseMemory"},
 }
 

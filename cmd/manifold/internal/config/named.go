@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"manifold/engine/setting"
 )
 
 // key is one setting of a table [databases.NAME] or [users.NAME].
@@ -86,4 +88,18 @@ func sorted(m map[string]any) []string {
 	}
 	sort.Strings(out)
 	return out
+}
+
+// Live tells whether a reload changes a setting of a running server.
+func Live(name string) bool {
+	switch name {
+	case "data", "listen.addresses", "listen.port", "listen.unix_socket_directory", "memory.headroom", "metrics.address", "log.destination",
+		"log.rotation_size", "log.rotation_age":
+		return false
+	}
+	if name, ours := strings.CutPrefix(name, "postgresql."); ours {
+		p, ok := setting.Lookup(name)
+		return ok && p.Context != setting.Postmaster
+	}
+	return true
 }
