@@ -3,14 +3,18 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"manifold/engine/backend"
+	"manifold/engine/base"
+	"manifold/engine/pgerror"
 )
 
-// TestSessionsShareBackends interleaves fifty sessions, statement by statement, over few backends, each statement on whichever
-// backend comes. Every session must see what PostgreSQL says to one that has a connection of its own.
+// TestSessionsShareBackends interleaves fifty sessions over few backends, each statement on whichever backend comes; of those
+// that speak the extended protocol, each message. Every session must see what PostgreSQL says to one that has a connection of
+// its own.
 func TestSessionsShareBackends(t *testing.T) {
 	const sessions = 50
 	statements := splitScript(readFile(t, "testdata/sql/sessionstate.sql"))
@@ -43,12 +47,55 @@ func TestSessionsShareBackends(t *testing.T) {
 				}
 				left--
 				c, sql := clients[i], statements[next[i]]
-				c.b = backends[random.IntN(size)]
-				if got := c.ask(sql); got != want[next[i]] {
+				another := func() { c.b = backends[random.IntN(size)] }
+				another()
+				ask := c.ask
+				if i%2 == 1 {
+					ask = func(sql string) string { return c.askInMessages(sql, another) }
+				}
+				if got := ask(sql); got != want[next[i]] {
 					t.Fatalf("session %d: %s\n got:\n%s\nwant:\n%s", i, sql, got, want[next[i]])
 				}
 				next[i]++
 			}
 		})
 	}
+}
+
+// askInMessages runs SQL by the extended protocol, two rows at a time; another changes the backend between messages.
+func (g *goldenClient) askInMessages(sql string, another func()) string {
+	g.lines = nil
+	if err := g.messages(sql, another); err != nil {
+		e := pgerror.From(err)
+		g.b.Fail(g.s, e)
+		g.lines = errorLines(e.Code, e.Message, e.Detail)
+	}
+	another()
+	if err := g.b.Sync(g.s); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := g.s.AwaitAnswer(); err != nil {
+		g.t.Fatal(err)
+	}
+	return strings.Join(g.lines, "\n")
+}
+
+func (g *goldenClient) messages(sql string, another func()) error {
+	if err := g.b.Parse(g.s, "", sql, []base.OID{}); err != nil {
+		return err
+	}
+	another()
+	if err := g.b.Bind(g.s, "", "", nil, nil, nil); err != nil {
+		return err
+	}
+	another()
+	cols, formats, err := g.b.DescribePortal(g.s, "")
+	if err == nil && cols != nil {
+		err = g.Describe(cols, formats)
+	}
+	for suspended := true; suspended && err == nil; {
+		another()
+		suspended, err = g.b.Execute(g.s, "", 2, g)
+	}
+	return err
 }
