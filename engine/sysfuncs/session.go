@@ -75,27 +75,6 @@ func registerSession(r registry) {
 	registerTransactions(r)
 }
 
-func registerTransactions(r registry) {
-	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
-		if _, err := s.Tx.XID(s.Task); err != nil {
-			return types.Null, err
-		}
-		return types.Int(int64(s.Tx.TopXID())), nil
-	}, "pg_current_xact_id")
-	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
-		if x := s.Tx.TopXID(); x != 0 {
-			return types.Int(int64(x)), nil
-		}
-		return types.Null, nil
-	}, "pg_current_xact_id_if_assigned")
-	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
-		return types.Int(int64(s.Tx.Manager().Log().InsertLSN())), nil
-	}, "pg_current_wal_lsn", "pg_current_wal_insert_lsn")
-	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
-		return types.Int(int64(s.Tx.Manager().Durable())), nil
-	}, "pg_current_wal_flush_lsn")
-}
-
 // SQLValue gives the value of CURRENT_USER and its like, by the name in lower case.
 func SQLValue(s *Scope, name string, typmod int32) (types.Datum, error) {
 	switch name {

@@ -1,0 +1,63 @@
+package sysfuncs
+
+import (
+	"manifold/engine/base"
+	"manifold/engine/builtins"
+	"manifold/engine/mvcc"
+	"manifold/engine/pgerror"
+	"manifold/engine/types"
+)
+
+func registerTransactions(r registry) {
+	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+		if _, err := s.Tx.XID(s.Task); err != nil {
+			return types.Null, err
+		}
+		return types.Int(int64(s.Tx.TopXID())), nil
+	}, "pg_current_xact_id")
+	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+		if x := s.Tx.TopXID(); x != 0 {
+			return types.Int(int64(x)), nil
+		}
+		return types.Null, nil
+	}, "pg_current_xact_id_if_assigned")
+	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+		return types.Int(int64(s.Tx.Manager().Log().InsertLSN())), nil
+	}, "pg_current_wal_lsn", "pg_current_wal_insert_lsn")
+	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+		return types.Int(int64(s.Tx.Manager().Durable())), nil
+	}, "pg_current_wal_flush_lsn")
+	r.add(transactionStatus, "pg_xact_status")
+	r.add(transactionAge, "xid_age")
+}
+
+// transactionStatus is pg_xact_status and txid_status.
+func transactionStatus(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	x := base.XID(a[0].I)
+	if x >= s.Tx.Manager().NextXID() {
+		return types.Null, pgerror.Newf(pgerror.InvalidParameterValue, "transaction ID %d is in the future", x)
+	}
+	if x == 0 {
+		return types.Null, nil
+	}
+	switch st, _ := s.Tx.Manager().Status(x); st {
+	case mvcc.Committed:
+		return types.Text("committed"), nil
+	case mvcc.Aborted:
+		return types.Text("aborted"), nil
+	}
+	return types.Text("in progress"), nil
+}
+
+// transactionAge is age(xid): how many transactions ago it was. Ids below the first are always there, as old as can be.
+func transactionAge(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	x := base.XID(uint32(a[0].I))
+	if x < base.FirstXID {
+		return types.Int(1<<31 - 1), nil
+	}
+	now := s.Tx.TopXID()
+	if now == 0 {
+		now = s.Tx.Manager().NextXID()
+	}
+	return types.Int(int64(int32(uint32(now) - uint32(x)))), nil
+}
