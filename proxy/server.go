@@ -208,7 +208,7 @@ func (s *Server) accept(l *park.Listener) {
 			continue
 		}
 		s.wg.Add(1)
-		go session.Serve(conn, s.clients)
+		session.Serve(conn, s.clients)
 	}
 }
 

@@ -27,7 +27,7 @@ type Task struct {
 	interrupt atomic.Pointer[pgerror.Error]
 	fatal     atomic.Bool
 	wake      func()
-	signal    chan struct{}
+	signal    atomic.Pointer[chan struct{}] // nil until the task has waited
 	event     atomic.Uint32
 	since     atomic.Int64
 
@@ -44,7 +44,7 @@ type BufferCounts struct{ Hit, Read, Dirtied, Written int64 }
 
 // NewTask makes a task; slots may be nil.
 func NewTask(sessionID uint32, slots Slots) *Task {
-	return &Task{SessionID: sessionID, slots: slots, signal: make(chan struct{}, 1)}
+	return &Task{SessionID: sessionID, slots: slots}
 }
 
 // SetSlots joins the task to the pool whose slot it holds.
@@ -71,10 +71,24 @@ func (t *Task) Terminate(err *pgerror.Error) {
 }
 
 func (t *Task) poke() {
+	ch := t.signal.Load()
+	if ch == nil {
+		return // a wait to come looks at the interrupt after it has made one
+	}
 	select {
-	case t.signal <- struct{}{}:
+	case *ch <- struct{}{}:
 	default:
 	}
+}
+
+// signals gives what poke sends to.
+func (t *Task) signals() <-chan struct{} {
+	if ch := t.signal.Load(); ch != nil {
+		return *ch
+	}
+	ch := make(chan struct{}, 1)
+	t.signal.Store(&ch)
+	return ch
 }
 
 // ClearCancel forgets a cancellation that came too late, before the next statement begins.
@@ -165,6 +179,7 @@ func (t *Task) Wait(event Event, ready <-chan struct{}, timeout time.Duration) e
 		defer tm.Stop()
 		timer = tm.C
 	}
+	signal := t.signals()
 	for {
 		if err := t.Interrupted(); err != nil {
 			return err
@@ -172,7 +187,7 @@ func (t *Task) Wait(event Event, ready <-chan struct{}, timeout time.Duration) e
 		select {
 		case <-ready:
 			return nil
-		case <-t.signal:
+		case <-signal:
 		case <-timer:
 			return ErrTimeout
 		}

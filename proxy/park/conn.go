@@ -28,6 +28,7 @@ type Conn struct {
 	local, remote net.Addr
 	readBy        atomic.Int64 // deadlines in nanoseconds since 1970, zero is none
 	writeBy       atomic.Int64
+	runner        *Runner // see Use
 	closed        atomic.Bool
 }
 
@@ -190,17 +191,28 @@ func (c *Conn) late(deadline *atomic.Int64) error {
 	return nil
 }
 
-// wait returns when the kernel has news of the connection, or a deadline has passed or changed.
+// Use has reads and writes that wait give the turn of a runner to others meanwhile; nil ends that. Only the client calls it.
+func (c *Conn) Use(r *Runner) { c.runner = r }
+
+// wait returns when the kernel may have news of the connection, or a deadline has passed or changed.
 func (c *Conn) wait(deadline *atomic.Int64) {
+	news, fresh := c.seat.listen()
+	if fresh {
+		return
+	}
+	if c.runner != nil {
+		c.runner.Blocking()
+		defer c.runner.Unblocked()
+	}
 	d := deadline.Load()
 	if d == 0 {
-		<-c.seat.news
+		<-news
 		return
 	}
 	t := time.NewTimer(time.Until(time.Unix(0, d)))
 	defer t.Stop()
 	select {
-	case <-c.seat.news:
+	case <-news:
 	case <-t.C:
 	}
 }

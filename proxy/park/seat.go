@@ -42,11 +42,11 @@ type Seat struct {
 	gen    uint32
 	group  *Group // nil until Start
 	state  atomic.Uint32
-	hung   atomic.Bool        // the peer has closed its side
-	news   chan struct{}      // has room for one: for a client that waits while it runs
-	entry  turns.Entry[*Seat] // guarded by p.mu: in a line of its group
-	urgent bool               // set by the client before it rests
-	heavy  bool               // likewise
+	hung   atomic.Bool                   // the peer has closed its side
+	news   atomic.Pointer[chan struct{}] // has room for one: for a client that waits while it runs; nil until one has
+	entry  turns.Entry[*Seat]            // guarded by p.mu: in a line of its group
+	urgent bool                          // set by the client before it rests
+	heavy  bool                          // likewise
 }
 
 // Group is the clients that share a turn: those of one user. Groups with ready clients are served in turn.
@@ -68,7 +68,7 @@ func (p *Poller) join(fd int) (*Seat, error) {
 		p.seats = append(p.seats, nil)
 	}
 	p.gen++
-	s := &Seat{p: p, fd: int32(fd), gen: p.gen, news: make(chan struct{}, 1)}
+	s := &Seat{p: p, fd: int32(fd), gen: p.gen}
 	s.entry.Value = s
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: s.fd, Pad: int32(s.gen)}
 	if err := unix.EpollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
@@ -82,16 +82,39 @@ func (p *Poller) join(fd int) (*Seat, error) {
 func (s *Seat) Start(c Client, group string) {
 	p := s.p
 	p.mu.Lock()
+	p.joinLocked(s, group)
+	s.client = c
+	p.mu.Unlock()
+	s.state.Store(parked)
+	s.Wake()
+}
+
+// Join moves the client to another group. The client calls it while it runs.
+func (s *Seat) Join(group string) {
+	p := s.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partLocked(s)
+	p.joinLocked(s, group)
+}
+
+func (p *Poller) joinLocked(s *Seat, group string) {
 	g := p.groups[group]
 	if g == nil {
 		g = &Group{name: group}
 		p.groups[group] = g
 	}
 	g.seats++
-	s.group, s.client = g, c
-	p.mu.Unlock()
-	s.state.Store(parked)
-	s.Wake()
+	s.group = g
+}
+
+func (p *Poller) partLocked(s *Seat) {
+	if s.group == nil {
+		return
+	}
+	if s.group.seats--; s.group.seats == 0 {
+		delete(p.groups, s.group.name)
+	}
 }
 
 // leave gives the seat up; the descriptor must still be open.
@@ -104,21 +127,33 @@ func (s *Seat) leave() {
 	if p.seats[s.fd] == s {
 		p.seats[s.fd] = nil
 	}
-	if s.group == nil {
-		return
-	}
-	if s.group.seats--; s.group.seats == 0 {
-		delete(p.groups, s.group.name)
-	}
+	p.partLocked(s)
 }
 
 // tell wakes a client that waits while it runs.
 func (s *Seat) tell() {
+	ch := s.news.Load()
+	if ch == nil {
+		return // who waits for the first time looks once more after it has made one
+	}
 	select {
-	case s.news <- struct{}{}:
+	case *ch <- struct{}{}:
 	default:
 	}
 }
+
+// listen gives what tell sends to. fresh says that it was not there before, so that news may have been missed.
+func (s *Seat) listen() (news <-chan struct{}, fresh bool) {
+	if ch := s.news.Load(); ch != nil {
+		return *ch, false
+	}
+	ch := make(chan struct{}, 1)
+	s.news.Store(&ch)
+	return ch, true
+}
+
+// Forget gives the memory of waits up, when more are not likely. The client calls it while it runs.
+func (s *Seat) Forget() { s.news.Store(nil) }
 
 // Expect says what is known of the client's next run: urgent, that it goes before those that only begin something; heavy,
 // that it may take long, so that others should not wait for its end. The client calls it before it rests.

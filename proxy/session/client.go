@@ -32,23 +32,22 @@ var errGone = errors.New("client is gone")
 
 // Client is one connection.
 type Client struct {
-	*work // nil while the client rests
-	cfg   *Config
-	sock  *wire.Socket
-	in    wire.Reader
-	s     *session.Session
-	task  *activity.Task
-	who   Who
-	tls   bool
-	seat  atomic.Pointer[park.Seat] // nil until the client is logged in
+	*work  // nil while the client rests
+	cfg    *Config
+	sock   *wire.Socket
+	in     wire.Reader
+	s      *session.Session
+	task   *activity.Task
+	who    Who
+	tls    bool
+	coming *arrival                  // nil once the client is logged in
+	seat   atomic.Pointer[park.Seat] // nil until the client is logged in
 
 	console   bool
 	listed    bool // guarded by the registry's mutex
 	lease     *pool.Lease
 	be        pool.Backend // held, or nil
 	began     time.Time    // of the message that runs
-	took      time.Time    // when the slot was taken
-	ended     time.Time    // when the last message was done
 	txBegan   time.Time    // when the transaction's first message came; zero outside of one
 	long      bool         // the last statement ran long
 	heavy     bool         // it took more than a moment
@@ -61,7 +60,7 @@ type Client struct {
 	knobStamp uint64 // one more than the stamp of the settings that knobs are from; zero: never read
 
 	timer *time.Timer
-	idle  idleTimer
+	idle  *idleTimer // nil until the first silence that is limited
 
 	mu       sync.Mutex
 	running  bool        // guarded by mu: a message runs that may be cancelled
@@ -70,19 +69,14 @@ type Client struct {
 	writing  atomic.Bool
 }
 
-// Serve brings a client in and leaves it to the poller, which runs it until its end; then cfg.Left is called.
+// Serve leaves a connection to the poller, which runs its client when something has arrived, until its end; then cfg.Left is
+// called.
 func Serve(conn *park.Conn, cfg *Config) {
 	c := &Client{cfg: cfg, sock: wire.NewSocket(conn)}
 	c.in.Init(c.sock)
 	c.who.Remote = remote(conn)
-	c.attach(&work{})
-	if c.start() != nil || c.send() != nil {
-		c.close()
-		return
-	}
-	c.detach()
-	c.seat.Store(conn.Seat())
-	conn.Seat().Start(c, c.who.User+"\x00"+c.who.Database)
+	c.coming = &arrival{conn: conn, by: time.Now().Add(cfg.AuthTimeout())}
+	conn.Seat().Start(c, "")
 }
 
 func remote(conn net.Conn) string {
@@ -101,7 +95,11 @@ func (c *Client) Run(r *park.Runner) park.Verdict {
 	}
 	c.attach(w)
 	c.runner = r
-	if c.loop() {
+	state := came
+	if c.coming != nil {
+		state = c.arrive()
+	}
+	if state == awaited || state == came && c.loop() {
 		c.detach()
 		return park.Rest
 	}
@@ -141,7 +139,7 @@ func (c *Client) loop() bool {
 		}
 		if dry && !c.seat.Load().Hung() {
 			if c.idle.over() {
-				c.lastError(c.idle.reason)
+				c.lastError(c.idle.kind.reason())
 				return false
 			}
 			c.startIdle()
@@ -288,7 +286,7 @@ func (c *Client) log(e *pgerror.Error) { c.cfg.Log.Event(&c.who, e, "") }
 func (c *Client) close() {
 	c.stopTimer()
 	c.stopReaper()
-	c.idle.end()
+	c.idle.stop()
 	if c.lease != nil {
 		if c.s.Settings.Get("log_disconnections").Bool {
 			c.logVisit("disconnection: session time: %s user=%s database=%s host=%s",

@@ -319,7 +319,7 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 				return
 			}
 			clients.Add(1)
-			go Serve(conn, cfg)
+			Serve(conn, cfg)
 		}
 	}()
 	t.Cleanup(func() {

@@ -19,9 +19,6 @@ import (
 
 // start brings a connection from its first byte to the first ReadyForQuery; an error means that it is over.
 func (c *Client) start() error {
-	if err := c.sock.SetDeadline(time.Now().Add(c.cfg.AuthTimeout())); err != nil {
-		return errGone
-	}
 	st, err := c.startup()
 	if err != nil {
 		return c.refuse(err)

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"manifold/engine/pgerror"
-	"manifold/engine/session"
 	"manifold/pool"
 	"manifold/proxy/park"
 	"manifold/proxy/wire"
@@ -12,7 +11,7 @@ import (
 
 // work is the memory that a client needs only while it is run: clients on one runner use it in turn.
 type work struct {
-	runner *park.Runner // nil while the client logs in
+	runner *park.Runner
 	out    wire.Writer
 	query  wire.Query
 	parse  wire.Parse
@@ -23,6 +22,9 @@ type work struct {
 	report func(name, value string)
 	sent   int    // how much of what is in out has been counted
 	spare  []byte // a buffer for reading
+
+	took  time.Time // when the slot was taken
+	ended time.Time // when the last message was done
 }
 
 // attach gives the client its memory.
@@ -100,50 +102,6 @@ func (c *Client) stopReaper() {
 		c.reaper.Stop()
 	}
 }
-
-// idleTimer ends a client that is silent for too long. Only the client's runner touches it; the timer wakes the client.
-type idleTimer struct {
-	timer  *time.Timer
-	at     time.Time
-	reason *pgerror.Error // nil while the client is not silent, or may be for ever
-}
-
-// startIdle begins the silence of a client in the state that it is in, unless it goes on.
-func (c *Client) startIdle() {
-	k, t := c.currentKnobs(), &c.idle
-	var limit time.Duration
-	bound := c.cfg.policy().IdleTimeout
-	switch {
-	case t.reason != nil:
-		return
-	case c.s.Status != session.Idle && k.idleInTransaction > 0:
-		limit, t.reason = k.idleInTransaction, pgerror.New(pgerror.IdleInTransactionSessionTimeout,
-			"terminating connection due to idle-in-transaction timeout")
-	case c.s.Status == session.Idle && bound > 0 && (k.idle == 0 || bound < k.idle):
-		limit, t.reason = bound, pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to client_idle_timeout")
-	case c.s.Status == session.Idle && k.idle > 0:
-		limit, t.reason = k.idle, pgerror.New(pgerror.IdleSessionTimeout, "terminating connection due to idle-session timeout")
-	default:
-		return
-	}
-	t.at = time.Now().Add(limit)
-	if t.timer == nil {
-		t.timer = time.AfterFunc(limit, c.seat.Load().Wake)
-		return
-	}
-	t.timer.Reset(limit)
-}
-
-// end ends the silence: the client has spoken.
-func (t *idleTimer) end() {
-	if t.reason != nil {
-		t.reason = nil
-		t.timer.Stop()
-	}
-}
-
-// over tells whether the silence has lasted too long.
-func (t *idleTimer) over() bool { return t.reason != nil && !time.Now().Before(t.at) }
 
 // acquireAlways is the lease's, with the runner's turn given up.
 func (c *Client) acquireAlways() (pool.Backend, error) {

@@ -1,0 +1,68 @@
+package session
+
+import (
+	"os"
+	"time"
+
+	"manifold/proxy/park"
+)
+
+// arrival is a connection whose client has not logged in.
+type arrival struct {
+	conn  *park.Conn
+	by    time.Time   // when it must have
+	timer *time.Timer // nil until the client has been waited for
+}
+
+// stage is how far a client has come.
+type stage uint8
+
+const (
+	awaited stage = iota // nothing has arrived
+	came                 // it is logged in
+	gone                 // it is refused or has left
+)
+
+// arrive logs the client in once something has arrived: a connection that says nothing has no goroutine. What remains of the
+// exchange is waited for with the runner's turn given to others.
+func (c *Client) arrive() stage {
+	a := c.coming
+	if _, err := c.in.TryFill(c.sock); err != nil {
+		return gone
+	}
+	if c.in.Buffered() == 0 && !a.conn.Seat().Hung() {
+		return c.awaitFirst()
+	}
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	if err := c.sock.SetDeadline(a.by); err != nil {
+		return gone
+	}
+	a.conn.Use(c.runner)
+	defer a.conn.Use(nil)
+	if c.start() != nil || c.send() != nil {
+		return gone
+	}
+	c.coming = nil
+	seat := a.conn.Seat()
+	seat.Forget()
+	seat.Join(c.who.User + "\x00" + c.who.Database)
+	c.seat.Store(seat)
+	return came
+}
+
+// awaitFirst lets the client rest until its first byte or until it has had time enough.
+func (c *Client) awaitFirst() stage {
+	a := c.coming
+	left := time.Until(a.by)
+	if left <= 0 {
+		// The client does not get in, so there is nothing to do about an error.
+		_ = c.refuse(os.ErrDeadlineExceeded)
+		return gone
+	}
+	if a.timer == nil {
+		a.timer = time.AfterFunc(left, a.conn.Seat().Wake)
+	}
+	return awaited
+}
