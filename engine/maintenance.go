@@ -117,10 +117,11 @@ func (e *Engine) maintain(task *activity.Task, login Login, name string, vacuum,
 		what = append(what, "ANALYZE")
 	}
 	s := e.NewSession(task)
-	s.Auto = &e.vacuuming
 	e.vacuuming.Add(1)
 	defer e.vacuuming.Add(-1)
-	s.Yield = func() { task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling autovacuum task")) }
+	s.Worker = &session.Worker{Peers: &e.vacuuming, Yield: func() {
+		task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling autovacuum task"))
+	}}
 	sql := strings.Join(what, " ") + " " + name
 	s.Update(func(i *session.Info) {
 		i.BackendType, i.State, i.Query, i.QueryStart = "autovacuum worker", "active", "autovacuum: "+sql, time.Now()

@@ -36,6 +36,9 @@ func (p *Pool) enter(l *Lease, c Class) (bool, error) {
 				WithDetail("The limit of the role is %d.", u.limits.Queue)
 		}
 	}
+	if l.ready == nil {
+		l.ready = make(chan struct{}, 1)
+	}
 	l.queued, l.since = true, time.Now()
 	if limited(c) && u.slots+u.ready >= u.limits.Slots {
 		l.held = true

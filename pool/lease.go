@@ -23,8 +23,8 @@ type Lease struct {
 	res     *puddle.Resource[*resident] // nil: no backend
 	holds   bool                        // a slot
 	yielded bool
-	rests   bool // the session rests inside a transaction, or will
-	ready   chan struct{}
+	rests   bool          // the session rests inside a transaction, or will
+	ready   chan struct{} // nil until the lease has first been queued
 	tally   tally
 
 	entry    turns.Entry[*Lease] // guarded by pool.mu; in the line of user and class while queued
@@ -42,7 +42,7 @@ type Lease struct {
 // NewLease makes a lease for the session of the task, and joins the task to it. Users take turns in the queues; superusers
 // may use the reserve.
 func (p *Pool) NewLease(task *activity.Task, userName string, super bool) *Lease {
-	l := &Lease{pool: p, user: p.join(userName), super: super, task: task, ready: make(chan struct{}, 1)}
+	l := &Lease{pool: p, user: p.join(userName), super: super, task: task}
 	l.entry.Value = l
 	task.SetSlots(l)
 	p.leases.Add(1)

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"manifold/engine/base"
+	"manifold/engine/notify"
 	"manifold/engine/session"
 	"manifold/engine/trigger"
 	"manifold/engine/txn"
@@ -11,13 +12,15 @@ import (
 const maxStandings = 16
 
 // standing is what a session needs while it is in a transaction or holds locks, and not while it is idle: its place among the
-// transactions, its lock owner, the queue of its events, and the memory of its portals. A backend lends it, so that 10,000 idle
+// transactions, its lock owner, the queue of its events, what it
+// does with notifications, and the memory of its portals. A backend lends it, so that 10,000 idle
 // sessions cost none of it, and the few that run share what is warm in the processor's caches.
 type standing struct {
 	s       *session.Session // whose it is now
 	proc    *txn.Proc
 	after   *trigger.Queue
 	portals map[string]*session.Portal
+	pending notify.Pending
 }
 
 func (b *Backend) newStanding() *standing {
@@ -58,11 +61,12 @@ func (b *Backend) lend(s *session.Session) {
 		st = b.newStanding()
 	}
 	st.s = s
-	s.Standing, s.Proc, s.After, s.Portals = st, st.proc, st.after, st.portals
+	s.Standing, s.Proc, s.After, s.Portals, s.Pending = st, st.proc, st.after, st.portals, &st.pending
 	owner := st.proc.Owner()
 	owner.SetPID(s.ID)
-	if s.Yield != nil {
-		owner.SetYield(s.Yield)
+	st.proc.SetLocal(s.Local)
+	if s.Worker != nil {
+		owner.SetYield(s.Worker.Yield)
 	}
 }
 
@@ -74,8 +78,10 @@ func (b *Backend) part() {
 		s.Proc.Owner().HoldsSession() || !unused(s.Portals) {
 		return
 	}
-	st.s, s.Standing, s.Proc, s.After, s.Portals = nil, nil, nil, nil, nil
-	if s.Yield != nil {
+	s.Local = st.proc.Local()
+	st.proc.Owner().SetPID(0)
+	st.s, s.Standing, s.Proc, s.After, s.Portals, s.Pending = nil, nil, nil, nil, nil, nil
+	if s.Worker != nil {
 		st.proc.Owner().SetYield(nil)
 	}
 	if len(b.spare) == maxStandings {

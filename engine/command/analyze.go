@@ -56,7 +56,7 @@ func (c *Context) analyzeTable(d *relation.Desc, only []string, verbose bool) er
 			return err
 		}
 	}
-	c.Builder.Stats.Table(d.File.Database, d.OID).Analyzed(time.Now().UnixNano(), c.Session.Auto != nil)
+	c.Builder.Stats.Table(d.File.Database, d.OID).Analyzed(time.Now().UnixNano(), c.Session.Worker != nil)
 	visible, err := c.allVisible(c.Opened.Table(d), s.pages)
 	if err != nil {
 		return err

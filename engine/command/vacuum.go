@@ -262,7 +262,7 @@ func (c *Context) vacuumFull(d *relation.Desc, o vacuumOptions) error {
 	if err == nil && o.verbose {
 		c.tellRebuilt(d, n)
 	}
-	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), n.dying, c.Session.Auto != nil)
+	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), n.dying, c.Session.Worker != nil)
 	return err
 }
 
@@ -297,7 +297,7 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 		used = activity.BufferCounts{Hit: now.Hit - used.Hit, Read: now.Read - used.Read, Dirtied: now.Dirtied - used.Dirtied}
 		c.tellVacuumed(d, r, used, time.Since(start))
 	}
-	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying, c.Session.Auto != nil)
+	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying, c.Session.Worker != nil)
 	if err := c.keepVacuumCounts(d, t, r); err != nil || d.ToastRel == nil || o.noToast {
 		return err
 	}

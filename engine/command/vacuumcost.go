@@ -12,7 +12,7 @@ import (
 func (c *Context) costDelay(options map[string]string) func() error {
 	g := c.Session.Settings
 	delay, limit := g.Get("vacuum_cost_delay").Real, g.Get("vacuum_cost_limit").Int
-	if c.Session.Auto != nil {
+	if c.Session.Worker != nil {
 		if v := realOption(options, "autovacuum_vacuum_cost_delay", g.Get("autovacuum_vacuum_cost_delay").Real); v >= 0 {
 			delay = v
 		}
@@ -31,8 +31,8 @@ func (c *Context) costDelay(options map[string]string) func() error {
 		balance += (now.Hit-last.Hit)*hit + (now.Read-last.Read)*miss + (now.Dirtied-last.Dirtied)*dirty
 		last = now
 		share := limit
-		if c.Session.Auto != nil {
-			share = max(1, limit/int64(max(1, c.Session.Auto.Load())))
+		if c.Session.Worker != nil {
+			share = max(1, limit/int64(max(1, c.Session.Worker.Peers.Load())))
 		}
 		if balance < share {
 			return nil

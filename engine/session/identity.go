@@ -22,7 +22,8 @@ type identityUndo struct {
 
 // SetIdentity is SET ROLE and SET SESSION AUTHORIZATION, undone as a SET at that depth of subtransactions is.
 func (s *Session) SetIdentity(id Identity, depth int, local bool) {
-	s.identities = append(s.identities, identityUndo{prev: s.Identity, depth: depth, local: local})
+	f := s.Settings.changes()
+	f.identities = append(f.identities, identityUndo{prev: s.Identity, depth: depth, local: local})
 	s.become(id)
 }
 
@@ -51,36 +52,38 @@ func onOff(v bool) string {
 // SET LOCAL.
 func (s *Session) EndSettings(commit bool) {
 	s.Settings.End(commit)
-	if len(s.identities) == 0 {
+	f := s.Settings.fresh
+	if f == nil || len(f.identities) == 0 {
 		return
 	}
 	id := s.Identity
-	for i := len(s.identities) - 1; i >= 0; i-- {
-		u := &s.identities[i]
+	for i := len(f.identities) - 1; i >= 0; i-- {
+		u := &f.identities[i]
 		if commit && !u.local {
 			break
 		}
 		id = u.prev
 	}
-	clear(s.identities)
-	s.identities = s.identities[:0]
+	clear(f.identities)
+	f.identities = f.identities[:0]
 	s.become(id)
 }
 
 // EndSubSettings settles those of the subtransactions at depth or deeper.
 func (s *Session) EndSubSettings(depth int, commit bool) {
 	s.Settings.EndSub(depth, commit)
-	if len(s.identities) == 0 {
+	f := s.Settings.fresh
+	if f == nil || len(f.identities) == 0 {
 		return
 	}
 	id := s.Identity
-	for i := len(s.identities) - 1; i >= 0 && s.identities[i].depth >= depth; i-- {
+	for i := len(f.identities) - 1; i >= 0 && f.identities[i].depth >= depth; i-- {
 		if commit {
-			s.identities[i].depth = depth - 1
+			f.identities[i].depth = depth - 1
 			continue
 		}
-		id = s.identities[i].prev
-		s.identities = s.identities[:i]
+		id = f.identities[i].prev
+		f.identities = f.identities[:i]
 	}
 	s.become(id)
 }

@@ -43,7 +43,8 @@ type Session struct {
 	Proc     *txn.Proc          // nil while the session is idle and holds no locks
 	After    *trigger.Queue     // what the transaction's changes leave to be done; nil with Proc
 	Portals  map[string]*Portal // nil with Proc; see PutPortal
-	Yield    func()             // called when others wait for the session's locks for long; nil: nobody asks it
+	Pending  *notify.Pending    // what the transaction does with LISTEN and NOTIFY; nil with Proc
+	Local    uint64             // the number of the newest transaction, while Proc is nil
 
 	StatementTime time.Time // when the client's message was taken up
 
@@ -54,12 +55,11 @@ type Session struct {
 	Statements map[string]*Prepared // nil until the first; see PutStatement
 	Catalog    Overlay
 	Temp       TempState
-	Auto       *atomic.Int32      // of an autovacuum worker: how many work, which share the cost limit; nil: a client's session
+	Worker     *Worker            // what an autovacuum worker is besides; nil: a client's session
 	Sequences  map[base.OID]int64 // currval; nil until the first; see SetCurrval
 	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
 
-	Pending  notify.Pending       // what the transaction does with LISTEN and NOTIFY
 	Listener *notify.Listener     // nil until the first of either
 	Wake     func()               // makes the client look for notifications while it rests; nil: there is none
 	Cancel   func(*pgerror.Error) // ends the message that the client runs, if any; nil: there is no client
@@ -68,8 +68,6 @@ type Session struct {
 	Tune func(*Session) // takes over the settings that act beyond the session, after each change; nil: nobody does
 
 	Told bool // rows or an error are among the answers not yet sent
-
-	identities []identityUndo // of the transaction, the newest last
 
 	env       types.Env
 	envStamp  uint64
@@ -81,6 +79,12 @@ type Session struct {
 
 	mu   sync.Mutex
 	info Info // guarded by mu
+}
+
+// Worker is what a session of autovacuum is besides.
+type Worker struct {
+	Peers *atomic.Int32 // how many work, which share the cost limit
+	Yield func()        // called when others wait for the session's locks for long
 }
 
 // Info is what others may see of a session, for pg_stat_activity and the console.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 
 	"manifold/engine/pgerror"
@@ -38,11 +39,25 @@ type undo struct {
 // Settings is the values of one session's parameters: those of its Base, and what it has changed since. Changes within a
 // transaction are undone when it rolls back.
 type Settings struct {
-	base   *Base
-	own    []override
-	undos  []undo
-	stamp  uint64 // moves with every change
-	report []string
+	base  *Base
+	own   []override
+	stamp uint64   // moves with every change
+	fresh *changes // nil until the first
+}
+
+// changes is what a session has changed and not settled.
+type changes struct {
+	undos      []undo         // of the transaction, the newest last
+	identities []identityUndo // likewise
+	report     []string       // what the client is to be told of
+}
+
+// changes gives what is not settled, to add to it.
+func (s *Settings) changes() *changes {
+	if s.fresh == nil {
+		s.fresh = &changes{}
+	}
+	return s.fresh
 }
 
 // override is a parameter that a session has changed.
@@ -187,7 +202,8 @@ func allowed(p *setting.Setting, c Change) error {
 func (s *Settings) put(name string, c Change, v setting.Value) {
 	prev := s.find(name)
 	if c.Depth >= 0 {
-		s.undos = append(s.undos, undo{name: name, prev: prev, depth: c.Depth, local: c.Local})
+		f := s.changes()
+		f.undos = append(f.undos, undo{name: name, prev: prev, depth: c.Depth, local: c.Local})
 	}
 	e := &entry{value: v, text: c.Text, source: sourceSession}
 	if prev != nil {
@@ -282,20 +298,24 @@ func (s *Settings) ResetAll(depth int) {
 
 // End settles the changes of a transaction: a rollback undoes them all, a commit only those of SET LOCAL.
 func (s *Settings) End(commit bool) {
-	for i := len(s.undos) - 1; i >= 0; i-- {
-		u := s.undos[i]
-		if commit && (!u.local || s.setLater(i)) {
+	f := s.fresh
+	if f == nil {
+		return
+	}
+	for i := len(f.undos) - 1; i >= 0; i-- {
+		u := f.undos[i]
+		if commit && (!u.local || f.setLater(i)) {
 			continue
 		}
 		s.restore(u)
 	}
-	s.undos = s.undos[:0]
+	f.undos = f.undos[:0]
 }
 
 // setLater tells whether a plain SET of the transaction came after the SET LOCAL of undo i.
-func (s *Settings) setLater(i int) bool {
-	for _, u := range s.undos[i+1:] {
-		if u.name == s.undos[i].name && !u.local {
+func (f *changes) setLater(i int) bool {
+	for _, u := range f.undos[i+1:] {
+		if u.name == f.undos[i].name && !u.local {
 			return true
 		}
 	}
@@ -304,13 +324,17 @@ func (s *Settings) setLater(i int) bool {
 
 // EndSub settles the changes of a subtransaction at depth or deeper.
 func (s *Settings) EndSub(depth int, commit bool) {
-	for i := len(s.undos) - 1; i >= 0 && s.undos[i].depth >= depth; i-- {
+	f := s.fresh
+	if f == nil {
+		return
+	}
+	for i := len(f.undos) - 1; i >= 0 && f.undos[i].depth >= depth; i-- {
 		if commit {
-			s.undos[i].depth = depth - 1
+			f.undos[i].depth = depth - 1
 			continue
 		}
-		s.restore(s.undos[i])
-		s.undos = s.undos[:i]
+		s.restore(f.undos[i])
+		f.undos = f.undos[:i]
 	}
 }
 
@@ -322,22 +346,23 @@ func (s *Settings) restore(u undo) {
 }
 
 func (s *Settings) noteReport(name string) {
-	for _, r := range s.report {
-		if r == name {
-			return
-		}
+	f := s.changes()
+	if !slices.Contains(f.report, name) {
+		f.report = append(f.report, name)
 	}
-	s.report = append(s.report, name)
 }
 
 // TakeReports calls f with each parameter whose change the client must be told of, and forgets them.
 func (s *Settings) TakeReports(f func(name, value string)) {
-	for _, name := range s.report {
+	if s.fresh == nil {
+		return
+	}
+	for _, name := range s.fresh.report {
 		if _, text, err := s.Show(name); err == nil {
 			f(name, text)
 		}
 	}
-	s.report = s.report[:0]
+	s.fresh.report = s.fresh.report[:0]
 }
 
 // SetInternal gives a parameter that only the server sets its value.

@@ -46,13 +46,15 @@ func lockStatus(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, 
 	virtual := map[uint32]string{}
 	var out []types.Datum
 	if s.Host != nil {
+		places := s.Tx.Manager().Places()
 		for _, x := range s.Host.Sessions() {
-			if x.Proc == nil {
+			p, ok := places[x.ID]
+			if !ok {
 				continue
 			}
-			virtual[x.ID] = fmt.Sprintf("%d/%d", x.ID, x.Proc.Local())
+			virtual[x.ID] = fmt.Sprintf("%d/%d", x.ID, p.Local)
 			if in := x.Info(); in.State != "idle" && in.State != "" {
-				out = append(out, lockRow(lock.VirtualXID(x.ID, x.Proc.Local()), virtual, x.ID, lock.Exclusive.String(), true, true, time.Time{}))
+				out = append(out, lockRow(lock.VirtualXID(x.ID, p.Local), virtual, x.ID, lock.Exclusive.String(), true, true, time.Time{}))
 			}
 		}
 	}

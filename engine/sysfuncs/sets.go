@@ -32,6 +32,7 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 	cols := []base.OID{o, i4, o, t, t, t, t, t, ts, ts, ts, ts, types.OIDInet, t, i4, types.OIDXID, types.OIDXID, t, b, t, t, i4, t,
 		types.OIDNumeric, t, b, t, b, i4, types.OIDInt8}
 	list := s.Host.Sessions()
+	places := s.Tx.Manager().Places()
 	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
 	var out []types.Datum
 	for _, x := range list {
@@ -63,8 +64,8 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 		if in.ClientPort != 0 {
 			row[14] = types.Int(int64(in.ClientPort))
 		}
-		if x.Proc != nil && x.Proc.XID() != 0 {
-			row[15] = types.Int(int64(x.Proc.XID()))
+		if p := places[x.ID]; p.XID != 0 {
+			row[15] = types.Int(int64(p.XID))
 		}
 		row[17] = types.Text(in.BackendType)
 		row[18] = types.Bool(false)

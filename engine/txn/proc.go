@@ -68,10 +68,26 @@ func (p *Proc) tick() bool {
 func (p *Proc) Owner() *lock.Owner { return p.owner }
 func (p *Proc) Manager() *Manager  { return p.m }
 
-// XID gives the running top-level id, zero for none, and Local the number of the session's newest transaction; others than the
-// session may ask.
-func (p *Proc) XID() base.XID { return base.XID(p.xid.Load()) }
-func (p *Proc) Local() uint64 { return p.local.Load() }
+// Local gives the number of the session's newest transaction, and SetLocal begins with that of another session.
+func (p *Proc) Local() uint64     { return p.local.Load() }
+func (p *Proc) SetLocal(n uint64) { p.local.Store(n) }
+
+// Place is a session among the transactions as others see it.
+type Place struct {
+	XID   base.XID // the running top-level id, zero for none
+	Local uint64   // the number of its newest transaction
+}
+
+// Places gives the sessions by the numbers of their lock owners; those whose number is zero are nobody's.
+func (m *Manager) Places() map[uint32]Place {
+	out := map[uint32]Place{}
+	m.procs.each(func(p *Proc) {
+		if pid := p.owner.PID(); pid != 0 {
+			out[pid] = Place{XID: base.XID(p.xid.Load()), Local: p.local.Load()}
+		}
+	})
+	return out
+}
 
 // Tx gives the session's transaction, whether it runs or not.
 func (p *Proc) Tx() *Tx { return &p.tx }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -23,13 +24,14 @@ const (
 // Conn is a connection whose readiness the poller knows: a net.Conn that can also be read and written without waiting.
 // Reads and writes that wait are those of its client's goroutine; Close and the deadlines may be set from any.
 type Conn struct {
-	fd            int
-	seat          *Seat
-	local, remote net.Addr
-	readBy        atomic.Int64 // deadlines in nanoseconds since 1970, zero is none
-	writeBy       atomic.Int64
-	runner        *Runner // see Use
-	closed        atomic.Bool
+	fd      int
+	seat    *Seat
+	local   net.Addr       // shared with the listener
+	remote  netip.AddrPort // zero for a Unix socket
+	readBy  atomic.Int64   // deadlines in nanoseconds since 1970, zero is none
+	writeBy atomic.Int64
+	runner  *Runner // see Use
+	closed  atomic.Bool
 }
 
 // Listener accepts connections for a poller.
@@ -99,16 +101,14 @@ func (l *Listener) Accept() (*Conn, error) {
 	return c, nil
 }
 
-func address(sa unix.Sockaddr) net.Addr {
+func address(sa unix.Sockaddr) netip.AddrPort {
 	switch a := sa.(type) {
 	case *unix.SockaddrInet4:
-		return &net.TCPAddr{IP: append(net.IP(nil), a.Addr[:]...), Port: a.Port}
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
 	case *unix.SockaddrInet6:
-		return &net.TCPAddr{IP: append(net.IP(nil), a.Addr[:]...), Port: a.Port}
-	case *unix.SockaddrUnix:
-		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
 	}
-	return &net.UnixAddr{Net: "unix"}
+	return netip.AddrPort{}
 }
 
 // Seat gives the connection's place at the poller.
@@ -148,7 +148,7 @@ func (c *Conn) TryWrite(p []byte) (int, error) {
 }
 
 func (c *Conn) fail(op string, err error) error {
-	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.remote, Err: os.NewSyscallError(op, err)}
+	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
 }
 
 // Read implements net.Conn.
@@ -247,13 +247,21 @@ func (c *Conn) LocalAddr() net.Addr {
 		return c.local
 	}
 	if sa, err := unix.Getsockname(c.fd); err == nil {
-		return address(sa)
+		return netAddr(address(sa))
 	}
 	return c.local
 }
 
+// netAddr gives an address as package net does; an invalid one is that of a Unix socket.
+func netAddr(a netip.AddrPort) net.Addr {
+	if !a.IsValid() {
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return net.TCPAddrFromAddrPort(a)
+}
+
 // RemoteAddr implements net.Conn.
-func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+func (c *Conn) RemoteAddr() net.Addr { return netAddr(c.remote) }
 
 // SetDeadline implements net.Conn.
 func (c *Conn) SetDeadline(t time.Time) error {

@@ -27,7 +27,7 @@ const (
 // exchange is waited for with the runner's turn given to others.
 func (c *Client) arrive() stage {
 	a := c.coming
-	if _, err := c.in.TryFill(c.sock); err != nil {
+	if _, err := c.in.TryFill(&c.sock); err != nil {
 		return gone
 	}
 	if c.in.Buffered() == 0 && !a.conn.Seat().Hung() {

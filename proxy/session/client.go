@@ -34,7 +34,7 @@ var errGone = errors.New("client is gone")
 type Client struct {
 	*work  // nil while the client rests
 	cfg    *Config
-	sock   *wire.Socket
+	sock   wire.Socket
 	in     wire.Reader
 	s      *session.Session
 	task   *activity.Task
@@ -72,8 +72,8 @@ type Client struct {
 // Serve leaves a connection to the poller, which runs its client when something has arrived, until its end; then cfg.Left is
 // called.
 func Serve(conn *park.Conn, cfg *Config) {
-	c := &Client{cfg: cfg, sock: wire.NewSocket(conn)}
-	c.in.Init(c.sock)
+	c := &Client{cfg: cfg, sock: wire.MakeSocket(conn)}
+	c.in.Init(&c.sock)
 	c.who.Remote = remote(conn)
 	c.coming = &arrival{conn: conn, by: time.Now().Add(cfg.AuthTimeout())}
 	conn.Seat().Start(c, "")
@@ -147,7 +147,7 @@ func (c *Client) loop() bool {
 			return true
 		}
 		var err error
-		if dry, err = c.in.TryFill(c.sock); err != nil {
+		if dry, err = c.in.TryFill(&c.sock); err != nil {
 			c.readFailed(err)
 			return false
 		}

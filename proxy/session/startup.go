@@ -121,7 +121,7 @@ func (c *Client) startTLS() error {
 		return errGone
 	}
 	c.tls = true
-	if !c.in.Reset(c.sock) {
+	if !c.in.Reset(&c.sock) {
 		return pgerror.New(pgerror.ProtocolViolation, "received unencrypted data after SSL request")
 	}
 	return nil
@@ -325,12 +325,14 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	}
 	addr, port := "", -1
 	if t, ok := c.sock.RemoteAddr().(*net.TCPAddr); ok {
-		addr, port = t.IP.String(), t.Port
+		addr, _, _ = net.SplitHostPort(c.who.Remote)
+		port = t.Port
 	}
 	at, atPort := "", 0
 	if t, ok := c.sock.LocalAddr().(*net.TCPAddr); ok {
 		at, atPort = t.IP.String(), t.Port
 	}
+	c.shareNames(a)
 	app, now := c.who.Application, time.Now()
 	c.began = now
 	c.s.Update(func(i *session.Info) {
@@ -348,6 +350,16 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 		c.cfg.Engine.Register(c.s)
 	}
 	return nil
+}
+
+// shareNames takes the names that all clients have in common from the catalogs and settings; those of the startup packet need
+// not be kept.
+func (c *Client) shareNames(a Account) {
+	c.who.User = a.Role.Name
+	if !c.console {
+		c.who.Database = a.Database.Name
+	}
+	c.who.Application = c.s.Settings.Get("application_name").Str
 }
 
 func (c *Client) startSession(a Account, params map[string]string) error {

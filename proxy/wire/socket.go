@@ -22,8 +22,8 @@ type Socket struct {
 	below *belowTLS // nil without TLS
 }
 
-// NewSocket takes a connection over.
-func NewSocket(conn Conn) *Socket { return &Socket{Conn: conn, plain: conn} }
+// MakeSocket takes a connection over.
+func MakeSocket(conn Conn) Socket { return Socket{Conn: conn, plain: conn} }
 
 // KeepAlive sets after how many seconds of silence the peer is probed, how many seconds apart, and how many probes may stay
 // without an answer; zero is the usual value.
