@@ -114,3 +114,19 @@ func TestConcurrentIndexObeysLockTimeout(t *testing.T) {
 		t.Errorf("the invalid index is not there: %s", got)
 	}
 }
+
+// TestReindexedToastIsKnown: who has read the descriptor of a table learns of the new file of its TOAST relation's index, in the
+// transaction that rebuilt it and elsewhere. Chunks went to the old file, and nobody found them any more.
+func TestReindexedToastIsKnown(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	a, b := connect(t, e), connect(t, e)
+	steps(t, a, "create table big (k int primary key, v text)", "alter table big alter v set storage external", "begin", "reindex table big",
+		"insert into big values (1, repeat('x', 9000))", "commit")
+	wants(t, b.run("select sum(length(v)) from big"), "9000")
+	index := "pg_toast.pg_toast_" + a.run("select 'big'::regclass::oid") + "_index"
+	steps(t, a, "insert into big values (2, repeat('x', 9000))", "begin", "reindex index "+index)
+	steps(t, a, "insert into big values (3, repeat('x', 9000))", "commit", "insert into big values (4, repeat('x', 9000))")
+	steps(t, b, "insert into big values (5, repeat('x', 9000))", "vacuum full big", "begin", "reindex index "+index, "rollback",
+		"insert into big values (6, repeat('x', 9000))")
+	wants(t, connect(t, e).run("select sum(length(v)) from big"), "54000")
+}

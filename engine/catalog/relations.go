@@ -57,7 +57,7 @@ func (v *View) Relation(oid base.OID) (*relation.Desc, error) {
 	}
 	v.cache.mu.Lock()
 	if v.cache.gen[GroupRelations].Load() == before {
-		v.cache.rels[oid] = d
+		v.cache.keepLocked(d)
 	}
 	v.cache.mu.Unlock()
 	return d, nil

@@ -75,6 +75,7 @@ type Cache struct {
 
 	mu       sync.RWMutex // guards the fields below
 	rels     map[base.OID]*relation.Desc
+	parts    map[base.OID]base.OID // by index or TOAST relation: whose descriptor in rels holds its facts
 	relNames map[relName]base.OID
 	stats    map[base.OID]*Statistics
 }
@@ -86,8 +87,8 @@ type relName struct {
 
 // NewCache makes an empty cache of a database.
 func NewCache(database base.OID) *Cache {
-	return &Cache{Database: database, rels: map[base.OID]*relation.Desc{}, relNames: map[relName]base.OID{},
-		stats: map[base.OID]*Statistics{}}
+	return &Cache{Database: database, rels: map[base.OID]*relation.Desc{}, parts: map[base.OID]base.OID{},
+		relNames: map[relName]base.OID{}, stats: map[base.OID]*Statistics{}}
 }
 
 // Generation moves whenever anything of the cache was invalidated; plans made before are checked against it.
@@ -122,12 +123,45 @@ func (c *Cache) dropRelationsLocked(inv *Invalidation) {
 	clear(c.relNames)
 	if inv.AllRelations {
 		clear(c.rels)
+		clear(c.parts)
 		clear(c.stats)
 		return
 	}
 	for _, oid := range inv.Relations {
-		delete(c.rels, oid)
-		delete(c.stats, oid)
+		for oid != 0 {
+			whole := c.parts[oid]
+			c.dropRelationLocked(oid)
+			oid = whole
+		}
+	}
+}
+
+func (c *Cache) dropRelationLocked(oid base.OID) {
+	delete(c.stats, oid)
+	d := c.rels[oid]
+	if d == nil {
+		return
+	}
+	delete(c.rels, oid)
+	delete(c.parts, d.Toast)
+	for _, ix := range d.Indexes {
+		delete(c.parts, ix.OID)
+	}
+}
+
+// keepLocked keeps a descriptor until something that it tells of is changed: the relation, an index of it, its TOAST relation or
+// that one's index.
+func (c *Cache) keepLocked(d *relation.Desc) {
+	c.rels[d.OID] = d
+	for _, ix := range d.Indexes {
+		c.parts[ix.OID] = d.OID
+	}
+	if d.ToastRel == nil {
+		return
+	}
+	c.parts[d.Toast] = d.OID
+	for _, ix := range d.ToastRel.Indexes {
+		c.parts[ix.OID] = d.Toast
 	}
 }
 

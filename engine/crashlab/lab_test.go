@@ -96,7 +96,7 @@ func image() (*vfs.Mem, error) {
 // TestCrashes runs cycles of work, crash, recovery and check. MANIFOLD_CRASHES sets how many, MANIFOLD_CRASH_SEED the first
 // seed.
 func TestCrashes(t *testing.T) {
-	cycles, first := number("MANIFOLD_CRASHES", 160), number("MANIFOLD_CRASH_SEED", 1)
+	cycles, first := number("MANIFOLD_CRASHES", 80), number("MANIFOLD_CRASH_SEED", 1)
 	if testing.Short() {
 		cycles = min(cycles, 40)
 	}
