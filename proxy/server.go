@@ -179,8 +179,17 @@ func (s *Server) Run() error {
 			s.accept(l)
 		}()
 	}
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Add(1)
+	go func() {
+		defer watch.Done()
+		s.watchStorms(stop)
+	}()
 	loops.Wait()
 	s.wg.Wait()
+	close(stop)
+	watch.Wait()
 	s.poller.Close()
 	return nil
 }
