@@ -26,6 +26,7 @@ type Lease struct {
 	rests   bool          // the session rests inside a transaction, or will
 	ready   chan struct{} // nil until the lease has first been queued
 	tally   tally
+	queues  queued
 
 	entry    turns.Entry[*Lease] // guarded by pool.mu; in the line of user and class while queued
 	queued   bool                // guarded by pool.mu

@@ -14,7 +14,7 @@ type Counts struct {
 	Sent            uint64 // bytes
 	Grants          uint64 // of slots
 	TransactionTime time.Duration
-	StatementTime   time.Duration // from the arrival of their messages on
+	StatementTime   time.Duration // without the waits for slots
 	Waited          time.Duration // for slots
 }
 
@@ -62,9 +62,18 @@ type tally struct {
 	nWait uint8
 }
 
-// Statement counts a statement that took d, its waits included.
+// queued is how long a session has waited for slots.
+type queued struct {
+	statement   time.Duration // in the statement that runs
+	transaction time.Duration // in the transaction
+}
+
+// Statement counts a statement that took d, its waits for slots included.
 func (l *Lease) Statement(d time.Duration) {
 	t := &l.tally
+	d -= l.queues.statement
+	l.queues.transaction += l.queues.statement
+	l.queues.statement = 0
 	t.Statements++
 	t.StatementTime += d
 	if int(t.nRuns) == len(t.runs) {
@@ -74,10 +83,11 @@ func (l *Lease) Statement(d time.Duration) {
 	t.nRuns++
 }
 
-// Transaction counts a transaction that took d.
+// Transaction counts a transaction that took d, its waits for slots included.
 func (l *Lease) Transaction(d time.Duration) {
 	l.tally.Transactions++
-	l.tally.TransactionTime += d
+	l.tally.TransactionTime += d - l.queues.transaction
+	l.queues.transaction = 0
 }
 
 // Received counts bytes from the client.
@@ -90,6 +100,7 @@ func (l *Lease) Sent(n int) { l.tally.Sent += uint64(n) }
 func (l *Lease) waited(d time.Duration) {
 	t := &l.tally
 	t.Waited += d
+	l.queues.statement += d
 	if int(t.nWait) == len(t.waits) {
 		l.flush()
 	}

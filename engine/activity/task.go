@@ -25,7 +25,7 @@ type Task struct {
 
 	slots     Slots
 	interrupt atomic.Pointer[pgerror.Error]
-	fatal     atomic.Bool
+	fatal     atomic.Pointer[pgerror.Error] // why the session must end
 	wake      func()
 	signal    atomic.Pointer[chan struct{}] // nil until the task has waited
 	event     atomic.Uint32
@@ -62,7 +62,7 @@ func (t *Task) Cancel(err *pgerror.Error) {
 
 // Terminate asks the session to end with err (57P01 and the like). It outlives ClearCancel.
 func (t *Task) Terminate(err *pgerror.Error) {
-	t.fatal.Store(true)
+	t.fatal.CompareAndSwap(nil, err)
 	t.interrupt.Store(err)
 	t.poke()
 	if t.wake != nil {
@@ -93,8 +93,12 @@ func (t *Task) signals() <-chan struct{} {
 
 // ClearCancel forgets a cancellation that came too late, before the next statement begins.
 func (t *Task) ClearCancel() {
-	if t.interrupt.Load() != nil && !t.fatal.Load() {
-		t.interrupt.Store(nil)
+	if t.interrupt.Load() == nil || t.fatal.Load() != nil {
+		return
+	}
+	t.interrupt.Store(nil)
+	if e := t.fatal.Load(); e != nil { // came in between
+		t.interrupt.Store(e)
 	}
 }
 
@@ -107,7 +111,10 @@ func (t *Task) Interrupted() error {
 }
 
 // Terminated tells whether the session must end.
-func (t *Task) Terminated() bool { return t.fatal.Load() }
+func (t *Task) Terminated() bool { return t.fatal.Load() != nil }
+
+// TerminalReason gives what Terminate was called with first, nil when it was not.
+func (t *Task) TerminalReason() *pgerror.Error { return t.fatal.Load() }
 
 // Hold counts a pin or latch that forbids waiting; Unhold uncounts it. Both cost nothing but an addition.
 func (t *Task) Hold()   { t.held++ }

@@ -253,7 +253,7 @@ func (c *Client) panicked(reason any) {
 }
 
 // terminalReason gives the FATAL that a terminated task ends with.
-func terminalReason(t *activity.Task) *pgerror.Error { return pgerror.From(t.Interrupted()) }
+func terminalReason(t *activity.Task) *pgerror.Error { return t.TerminalReason() }
 
 // lastError sends a FATAL in place of whatever was not sent yet, without insisting.
 func (c *Client) lastError(e *pgerror.Error) {
