@@ -25,7 +25,9 @@ func (s *server) connect(t *testing.T, user, database string) (*pgconn.PgConn, e
 // and those who leave make room.
 func TestLimitsOfNames(t *testing.T) {
 	s := startServer(t, pool.Limits{Slots: 1}, func(c *Config) {
-		c.Policy = func() *Policy { return &Policy{Users: map[string]int{"bob": 1}, Databases: map[string]int{"postgres": 2}} }
+		c.Policy = func() *Policy {
+			return &Policy{Users: map[string]int{"bob": 1}, Databases: map[string]int{"postgres": 2}}
+		}
 	})
 	first, err := s.connect(t, "bob", "postgres")
 	if err != nil {
