@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestLimitsOfNames(t *testing.T) {
 		t.Error(err)
 	}
 	for s.cfg.Registry.Count() > 2 {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	if _, err := s.connect(t, "bob", "postgres"); err == nil || !strings.Contains(err.Error(), `too many connections for database "postgres"`) {
 		t.Error(err)
