@@ -243,9 +243,9 @@ func aggregates() map[base.OID]Entry {
 	add("sum", 1, func() Aggregate { return &intervalSum{} }, 2113)
 	add("avg", 1, func() Aggregate { return &intervalSum{avg: true} }, 2106)
 	add("max", 1, func() Aggregate { return &extremeAgg{max: true} }, 2115, 2116, 2117, 2118, 2119, 2120, 2122, 2123, 2124, 2125,
-		2126, 2127, 2128, 2129, 2130, 2244, 2050, 2797, 4189, 5099)
+		2126, 2127, 2128, 2129, 2130, 2244, 2050, 2797, 3564, 4189, 5099)
 	add("min", 1, func() Aggregate { return &extremeAgg{} }, 2131, 2132, 2133, 2134, 2135, 2136, 2138, 2139, 2140, 2141,
-		2142, 2143, 2144, 2145, 2146, 2245, 2051, 2798, 4190, 5100)
+		2142, 2143, 2144, 2145, 2146, 2245, 2051, 2798, 3565, 4190, 5100)
 	for first, kind := range map[base.OID]statKind{2718: statVarPop, 2641: statVarSamp, 2148: statVarSamp, 2724: statStdPop,
 		2712: statStdSamp, 2154: statStdSamp} {
 		// each family stands in pg_proc as int8, int4, int2, float4, float8, numeric

@@ -126,10 +126,15 @@ func anyText(c *Context, a []types.Datum) (types.Datum, error) {
 	return c.text(QuoteLiteral(string(c.cast(0, a[0])))), nil
 }
 
-// cast is output as a cast to text prints: a boolean in full.
+// cast is output as a cast to text prints: a boolean in full, an address with its length.
 func (c *Context) cast(i int, d types.Datum) []byte {
-	if i < len(c.ArgTypes) && c.ArgTypes[i] == types.OIDBool {
-		return strconv.AppendBool(nil, d.True())
+	if i < len(c.ArgTypes) {
+		switch c.ArgTypes[i] {
+		case types.OIDBool:
+			return strconv.AppendBool(nil, d.True())
+		case types.OIDInet:
+			return types.AppendInet(nil, d, true)
+		}
 	}
 	return c.output(i, d)
 }

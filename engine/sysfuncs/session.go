@@ -8,6 +8,7 @@ import (
 	"manifold/engine/builtins"
 	"manifold/engine/lock"
 	"manifold/engine/pgerror"
+	"manifold/engine/session"
 	"manifold/engine/types"
 )
 
@@ -45,13 +46,27 @@ func registerSession(r registry) {
 		}
 		return types.Int(int64(in.ClientPort)), nil
 	}, "inet_client_port")
+	for name, of := range map[string]func(session.Info) string{
+		"inet_client_addr": func(i session.Info) string { return i.ClientAddr }, "inet_server_addr": func(i session.Info) string { return i.ServerAddr },
+	} {
+		r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+			d, _ := types.InetOf(of(s.Session.Info()))
+			return d, nil
+		}, name)
+	}
+	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+		if in := s.Session.Info(); in.ServerAddr != "" {
+			return types.Int(int64(in.ServerPort)), nil
+		}
+		return types.Null, nil
+	}, "inet_server_port")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Text("UTF8"), nil },
 		"pg_client_encoding", "getdatabaseencoding")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Bool(false), nil },
 		"pg_is_in_recovery", "pg_is_other_temp_schema", "row_security_active", "row_security_active_name",
 		"pg_isolation_test_session_is_blocked")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil },
-		"inet_client_addr", "inet_server_addr", "inet_server_port", "pg_last_wal_receive_lsn",
+		"pg_last_wal_receive_lsn",
 		"pg_last_wal_replay_lsn", "pg_last_xact_replay_timestamp", "pg_collation_actual_version", "pg_current_logfile")
 	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
 		if s.Host == nil {

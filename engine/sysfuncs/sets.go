@@ -8,6 +8,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/session"
 	"manifold/engine/stats"
 	"manifold/engine/types"
 )
@@ -52,6 +53,15 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 			row[2] = oidOf(x.Login.OID)
 		}
 		row[3] = types.Text(in.Application)
+		visible, err := maySee(s, x)
+		if err != nil {
+			return nil, err
+		}
+		if !visible {
+			row[5] = types.Text("<insufficient privilege>")
+			out = append(out, record(cols, row...))
+			continue
+		}
 		if row[5] = types.Text(in.Query); in.State != "" { // an auxiliary process has none
 			row[4] = types.Text(in.State)
 		}
@@ -64,6 +74,9 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 		if in.ClientPort != 0 {
 			row[14] = types.Int(int64(in.ClientPort))
 		}
+		if addr, ok := types.InetOf(in.ClientAddr); ok {
+			row[12] = addr
+		}
 		if p := places[x.ID]; p.XID != 0 {
 			row[15] = types.Int(int64(p.XID))
 		}
@@ -74,6 +87,22 @@ func activityRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 	}
 	return out, nil
 }
+
+// maySee tells whether the caller may see what another session does: its own role's and those of roles that it is a member of,
+// and everything with pg_read_all_stats.
+func maySee(s *Scope, x *session.Session) (bool, error) {
+	if x.Login == nil {
+		return true, nil
+	}
+	ok, err := s.View.MemberOf(s.Session.Role, x.Login.OID)
+	if ok || err != nil {
+		return ok, err
+	}
+	return s.View.MemberOf(s.Session.Role, roleReadAllStats)
+}
+
+// roleReadAllStats is pg_read_all_stats.
+const roleReadAllStats = 3375
 
 // progressRows gives the rows of pg_stat_get_progress_info for one command.
 func progressRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum, error) {

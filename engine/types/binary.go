@@ -107,6 +107,10 @@ func recvType(typ base.OID, b []byte, env *Env) (Datum, error) {
 		return Datum{B: b}, nil
 	case OIDUUID:
 		return r.done(Datum{B: r.take(16)})
+	case OIDInet, OIDCIDR:
+		return recvInet(b, typ == OIDCIDR)
+	case OIDMacAddr:
+		return r.done(Datum{B: r.take(6)})
 	case OIDNumeric:
 		return recvNumeric(b)
 	case OIDInterval:
@@ -244,8 +248,10 @@ func appendBinary(dst []byte, typ base.OID, d Datum, env *Env) ([]byte, error) {
 		return binary.BigEndian.AppendUint64(dst, uint64(d.I)), nil
 	}
 	switch typ {
-	case OIDText, OIDVarChar, OIDBPChar, OIDUnknown, OIDCString, OIDName, OIDRefCursor, OIDBytea, OIDUUID, OIDJSON, OIDPgNodeTree:
+	case OIDText, OIDVarChar, OIDBPChar, OIDUnknown, OIDCString, OIDName, OIDRefCursor, OIDBytea, OIDUUID, OIDMacAddr, OIDJSON, OIDPgNodeTree:
 		return append(dst, d.B...), nil
+	case OIDInet, OIDCIDR:
+		return sendInet(dst, d, typ == OIDCIDR), nil
 	case OIDVoid:
 		return dst, nil
 	case OIDNumeric:

@@ -29,6 +29,8 @@ func compareFunc(typ base.OID) func(a, b *Datum) int {
 		return func(a, b *Datum) int { return OpenTimeTZ(*a).Cmp(OpenTimeTZ(*b)) }
 	case OIDJSONB:
 		return func(a, b *Datum) int { return compareJSONB(a.B, b.B) }
+	case OIDInet, OIDCIDR:
+		return compareInet
 	case OIDOIDVector:
 		return compareOIDVectors
 	case OIDRecord:

@@ -75,6 +75,10 @@ func inOther(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
 		return parseJSON(s)
 	case OIDJSONB:
 		return parseJSONB(s)
+	case OIDInet, OIDCIDR:
+		return parseInet(s, typ == OIDCIDR)
+	case OIDMacAddr:
+		return parseMacAddr(s)
 	case OIDOIDVector:
 		return parseVector(s, OIDOID, env)
 	case OIDInt2Vector:
@@ -149,6 +153,10 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 		return append(dst, base.LSN(d.I).String()...)
 	case OIDVoid:
 		return dst
+	case OIDInet, OIDCIDR:
+		return AppendInet(dst, d, typ == OIDCIDR)
+	case OIDMacAddr:
+		return appendMacAddr(dst, d.B)
 	case OIDJSONB:
 		return appendJSONB(dst, d.B)
 	case OIDRecord:

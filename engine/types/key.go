@@ -87,8 +87,10 @@ func appendKeyValue(dst []byte, typ base.OID, d Datum) ([]byte, error) {
 		return appendKeyText(dst, TrimBlanks(d.B))
 	case OIDBytea:
 		return appendKeyBytes(dst, d.B), nil
-	case OIDUUID:
+	case OIDUUID, OIDMacAddr:
 		return append(dst, d.B...), nil
+	case OIDInet, OIDCIDR:
+		return appendKeyInet(dst, d), nil
 	case OIDFloat4, OIDFloat8:
 		return binary.BigEndian.AppendUint64(dst, floatKey(d.Float())), nil
 	case OIDNumeric:
@@ -252,7 +254,7 @@ func keyExact(typ base.OID) bool {
 		return true
 	}
 	switch typ {
-	case OIDText, OIDVarChar, OIDName, OIDBytea, OIDUUID, OIDTimeTZ, OIDOIDVector:
+	case OIDText, OIDVarChar, OIDName, OIDBytea, OIDUUID, OIDTimeTZ, OIDOIDVector, OIDInet, OIDCIDR, OIDMacAddr:
 		return true
 	}
 	return false
@@ -281,8 +283,10 @@ func decodeKey(key []byte, typ base.OID, descending, nullsFirst bool) (Datum, []
 		return decodeKeyText(key, descending)
 	case OIDBytea:
 		return decodeKeyBytes(key, descending)
-	case OIDUUID, OIDTimeTZ:
+	case OIDUUID, OIDTimeTZ, OIDMacAddr:
 		return decodeKeyFixed(key, typ, descending)
+	case OIDInet, OIDCIDR:
+		return decodeKeyInet(key, descending)
 	case OIDOIDVector:
 		return decodeKeyOIDVector(key, descending)
 	}
@@ -365,8 +369,11 @@ func decodeKeyBytes(key []byte, descending bool) (Datum, []byte, error) {
 
 func decodeKeyFixed(key []byte, typ base.OID, descending bool) (Datum, []byte, error) {
 	w := 16
-	if typ == OIDTimeTZ {
+	switch typ {
+	case OIDTimeTZ:
 		w = 12
+	case OIDMacAddr:
+		w = 6
 	}
 	if len(key) < w {
 		return Null, nil, corruptKey()
@@ -375,7 +382,7 @@ func decodeKeyFixed(key []byte, typ base.OID, descending bool) (Datum, []byte, e
 	if descending {
 		b = invert(b)
 	}
-	if typ == OIDUUID {
+	if typ != OIDTimeTZ {
 		return Datum{B: b}, key[w:], nil
 	}
 	west := int32(binary.BigEndian.Uint32(b[8:]) ^ 1<<31)
