@@ -47,7 +47,9 @@ type Config struct {
 	NotifyQueue   int64             // bytes; zero is notify.DefaultLimit
 	Settings      map[string]string // values of parameters that sessions start with
 	Log           func(err *pgerror.Error, context string)
-	Reload        func() bool // has the configuration read again, after which SetSettings is called; nil: cannot be asked
+	// Report gives the server's facts for the views of schema manifold; nil: there are none.
+	Report func(task *activity.Task, kind string) (cols []base.OID, rows [][]types.Datum, err error)
+	Reload func() bool // has the configuration read again, after which SetSettings is called; nil: cannot be asked
 }
 
 // Engine is a running cluster.

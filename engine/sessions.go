@@ -10,6 +10,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/stats"
+	"manifold/engine/types"
 )
 
 // Login is what is known of a user and a database before the user has proved who it is.
@@ -146,6 +147,14 @@ func (h *activityHost) Background() stats.Background {
 	return stats.Background{TimedCheckpoints: c.Timed, RequestedCheckpoints: c.Requested, CheckpointWrite: c.Write,
 		CheckpointSync: c.Sync, CheckpointPages: c.Pages, CleanPages: p.CleanWrites, CleanStops: p.CleanStops,
 		BackendPages: p.BackendWrites, Allocated: p.Allocated, Since: h.started}
+}
+
+// Report implements sysfuncs.Host.
+func (h *activityHost) Report(task *activity.Task, kind string) ([]base.OID, [][]types.Datum, error) {
+	if h.cfg.Report == nil {
+		return nil, nil, nil
+	}
+	return h.cfg.Report(task, kind)
 }
 
 // Reload implements sysfuncs.Host.

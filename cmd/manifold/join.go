@@ -11,6 +11,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
 	enginesession "manifold/engine/session"
+	"manifold/engine/types"
 	"manifold/proxy/admin"
 	"manifold/proxy/session"
 )
@@ -103,4 +104,25 @@ func (s *server) clientList() []admin.Client {
 			Waiting: e.Waiting, WaitSince: e.WaitSince, Info: e.Info})
 	}
 	return out
+}
+
+// report gives the rows of a view of schema manifold.
+func (s *server) report(task *activity.Task, kind string) ([]base.OID, [][]types.Datum, error) {
+	t, err := admin.Report(s.sources(), task, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	cols, rows := make([]base.OID, len(t.Columns)), make([][]types.Datum, len(t.Rows))
+	for i, c := range t.Columns {
+		cols[i] = c.Type
+	}
+	for i, values := range t.Rows {
+		rows[i] = make([]types.Datum, len(values))
+		for j, v := range values {
+			if rows[i][j], err = admin.Value(cols[j], v); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return cols, rows, nil
 }

@@ -170,6 +170,7 @@ func (s *server) open(c *config.Config) error {
 	cfg := engineConfig(c)
 	cfg.Log = func(e *pgerror.Error, statement string) { s.log.Event(&session.Who{}, e, statement) }
 	cfg.Reload = func() bool { return s.ask(admin.Reload) }
+	cfg.Report = s.report
 	empty, err := engine.IsEmpty(cfg.FS)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"manifold/engine/session"
 	"manifold/engine/stats"
 	"manifold/engine/txn"
+	"manifold/engine/types"
 )
 
 // Host is what only the server knows. A nil Host answers with nothing.
@@ -26,6 +27,8 @@ type Host interface {
 	Started() time.Time // of the server
 	ConfigLoaded() time.Time
 	Reload() bool // has the configuration read again, soon; false when that cannot be asked
+	// Report gives the server's facts of a kind, for a view of schema manifold; the rows are of the view's columns.
+	Report(task *activity.Task, kind string) (cols []base.OID, rows [][]types.Datum, err error)
 	Background() stats.Background
 }
 

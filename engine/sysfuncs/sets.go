@@ -101,9 +101,6 @@ func maySee(s *Scope, x *session.Session) (bool, error) {
 	return s.View.MemberOf(s.Session.Role, roleReadAllStats)
 }
 
-// roleReadAllStats is pg_read_all_stats.
-const roleReadAllStats = 3375
-
 // progressRows gives the rows of pg_stat_get_progress_info for one command.
 func progressRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum, error) {
 	if s.Host == nil {

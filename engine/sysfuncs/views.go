@@ -14,6 +14,7 @@ func Views() []View {
 		}
 	}
 	out = append(out, informationSchema()...)
+	out = append(out, manifoldSchema()...)
 	return append(out, View{"pg_catalog", "pg_init_privs", initialPrivileges}, View{"pg_catalog", "public", publicComment})
 }
 

@@ -12,6 +12,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/sql/plan"
+	"manifold/engine/sysfuncs"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 	"manifold/pool"
@@ -233,7 +234,7 @@ func TestRoles(t *testing.T) {
 func TestReports(t *testing.T) {
 	from := sources()
 	busy(t, from)
-	for _, kind := range Reports() {
+	for _, kind := range sysfuncs.Reports() {
 		r, err := Report(from, nil, kind)
 		if err != nil || len(r.Columns) == 0 {
 			t.Errorf("%s: %v", kind, err)

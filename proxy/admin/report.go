@@ -10,11 +10,6 @@ import (
 	"manifold/pool"
 )
 
-// Reports are the facts that Report gives, in the order of the views of schema manifold.
-func Reports() []string {
-	return []string{"pools", "users", "backends", "clients", "databases", "stats", "histograms", "errors", "configuration"}
-}
-
 // Report gives one kind of facts for the views of schema manifold.
 func Report(from Sources, task *activity.Task, kind string) (Table, error) {
 	b := New(from)
@@ -95,7 +90,7 @@ func (b *Backend) reportBackends() Table {
 }
 
 func (b *Backend) reportClients() Table {
-	t := Table{Columns: join(ints("pid"), texts("database", "user_name", "application_name", "client_addr"), ints("client_port"),
+	t := Table{Columns: join(ints("pid"), texts("database", "user_name", "application_name"), columns(types.OIDInet, "client_addr"), ints("client_port"),
 		columns(types.OIDBool, "tls"), moments("backend_start", "query_start", "state_change"), texts("state", "wait_event_type", "wait_event"),
 		seconds("queue_seconds"), texts("query"))}
 	now := time.Now()

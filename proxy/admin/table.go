@@ -52,6 +52,10 @@ func (t *Table) add(values ...any) { t.Rows = append(t.Rows, values) }
 func Value(typ base.OID, v any) (types.Datum, error) {
 	switch x := v.(type) {
 	case string:
+		if typ == types.OIDInet {
+			d, _ := types.InetOf(x)
+			return d, nil
+		}
 		return types.Text(x), nil
 	case int64:
 		if typ == types.OIDNumeric {
@@ -68,7 +72,7 @@ func Value(typ base.OID, v any) (types.Datum, error) {
 		}
 		return types.Int(x.UnixMicro() - epoch2000), nil
 	}
-	return types.Null, nil
+	return types.Null, nil // nil
 }
 
 const epoch2000 = 946684800 * 1000000 // from 1970 to 2000, in microseconds

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:embed facts/*.tsv
+//go:embed facts/*.tsv facts/own/*.tsv
 var files embed.FS
 
 // Facts is the built-in rows of one catalog: values in their text form, Null for null.
@@ -18,12 +18,21 @@ type Facts struct {
 // Null is the text of a null value in Facts.
 const Null = "\x00null"
 
-// Load reads the facts of a catalog. It panics when there are none: that is a bug of the build.
+// Load reads the facts of a catalog: PostgreSQL's, and those that this engine has in addition. It panics when there are none:
+// that is a bug of the build.
 func Load(catalog string) Facts {
 	data, err := files.ReadFile("facts/" + catalog + ".tsv")
 	if err != nil {
 		panic(fmt.Sprintf("no facts for catalog %s", catalog))
 	}
+	f := parse(data)
+	if own, err := files.ReadFile("facts/own/" + catalog + ".tsv"); err == nil {
+		f.Rows = append(f.Rows, parse(own).Rows...) // of the same columns
+	}
+	return f
+}
+
+func parse(data []byte) Facts {
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	f := Facts{Columns: strings.Split(lines[0], "\t"), Rows: make([][]string, 0, len(lines)-1)}
 	for _, l := range lines[1:] {
