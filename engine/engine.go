@@ -41,6 +41,7 @@ type Config struct {
 	SharedBuffers int64             // bytes
 	WALBuffers    int               // bytes, a power of two; zero: a sixteenth of SharedBuffers, from 16 to 64 MiB
 	WALSegment    int64             // bytes of a log segment of a new cluster, a power of two; zero is 16 MiB
+	Password      string            // of the superuser of a new cluster; empty for none
 	NoSync        bool              // fsync = off
 	Backends      int               // idle instances kept per plan
 	PlanCache     int64             // bytes; zero is 64 MiB

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"strings"
 
 	"manifold/engine/access/heap"
 	"manifold/engine/activity"
@@ -126,7 +127,7 @@ func (e *Engine) createCatalog(task *activity.Task, tx *txn.Tx, view *catalog.Vi
 	return nil
 }
 
-// createViews runs the definitions of the system views.
+// createViews runs the definitions of the system views, and with the first database sets the superuser's password.
 func (e *Engine) createViews(task *activity.Task, db base.OID) error {
 	s := e.NewSession(task)
 	defer e.Unregister(s)
@@ -150,6 +151,11 @@ func (e *Engine) createViews(task *activity.Task, db base.OID) error {
 	}
 	b := e.NewBackend()
 	defer b.Close()
+	if db == bootstrap.DatabaseTemplate1 && e.cfg.Password != "" {
+		if err := run(b, s, "ALTER ROLE postgres PASSWORD '"+strings.ReplaceAll(e.cfg.Password, "'", "''")+"'"); err != nil {
+			return err
+		}
+	}
 	for _, v := range sysfuncs.Views() {
 		if err := run(b, s, v.SQL); err != nil {
 			return pgerror.From(err).WithWhere("system view %s.%s", v.Schema, v.Name)

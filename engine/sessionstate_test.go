@@ -10,6 +10,7 @@ import (
 	"manifold/engine/backend"
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
+	"manifold/engine/vfs"
 )
 
 // TestSessionsShareBackends interleaves fifty sessions over few backends, each statement on whichever backend comes; of those
@@ -98,4 +99,14 @@ func (g *goldenClient) messages(sql string, another func()) error {
 		suspended, err = g.b.Execute(g.s, "", 2, g)
 	}
 	return err
+}
+
+// TestPasswordOfANewCluster: who makes a cluster can name the superuser's password, and any text serves.
+func TestPasswordOfANewCluster(t *testing.T) {
+	fs := vfs.NewMem()
+	if err := InitDB(Config{FS: fs, SharedBuffers: 64 << 20, WALSegment: 1 << 20, Password: `it's\n"so"`}); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, testEngine(t, fs))
+	wants(t, c.run("select rolpassword like 'SCRAM-SHA-256$%' from pg_authid where rolname = 'postgres'"), "t")
 }

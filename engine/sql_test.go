@@ -33,10 +33,14 @@ func TestGoldenSQL(t *testing.T) {
 		}
 		return
 	}
+	modes := []string{"plain", "spill", "cached"}
+	if testing.Short() {
+		modes = modes[:1]
+	}
 	for _, path := range scripts {
 		statements := splitScript(readFile(t, path))
 		want := splitAnswers(readFile(t, strings.TrimSuffix(path, ".sql")+".out"), statements)
-		for _, mode := range []string{"plain", "spill", "cached"} {
+		for _, mode := range modes {
 			t.Run(strings.TrimSuffix(filepath.Base(path), ".sql")+"/"+mode, func(t *testing.T) {
 				e := testEngine(t, newCluster(t))
 				replay(t, e, mode, statements, want)

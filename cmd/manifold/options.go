@@ -83,11 +83,14 @@ func (v values) seconds(name string) time.Duration {
 	return time.Duration(v.get(name).Int) * time.Second
 }
 
+// passwordVariable names the environment variable with the superuser's password of a new cluster, as PostgreSQL's image does.
+const passwordVariable = "POSTGRES_PASSWORD"
+
 // engineConfig gives the engine its part of the configuration.
 func engineConfig(c *config.Config) engine.Config {
 	v := values(c.PostgreSQL)
 	return engine.Config{FS: vfs.NewOS(c.Data), SharedBuffers: v.get("shared_buffers").Int * 8192,
-		NoSync: !v.get("fsync").Bool, Backends: c.Pool.Backends, Settings: settings(c)}
+		NoSync: !v.get("fsync").Bool, Backends: c.Pool.Backends, Settings: settings(c), Password: os.Getenv(passwordVariable)}
 }
 
 // settings gives the parameters that sessions start with.
