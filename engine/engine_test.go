@@ -75,6 +75,7 @@ func testEngine(t testing.TB, fs vfs.FS) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(e.stopNotify) // or it keeps the buffers
 	return e
 }
 
