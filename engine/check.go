@@ -62,7 +62,7 @@ func (e *Engine) checkDatabase(task *activity.Task, db *catalog.Database, shared
 		owner.Close()
 	}()
 	v := catalog.NewView(&catalog.HeapSource{Opened: e.opened, Task: task, Tx: tx}, e.Cache(db.OID))
-	rels, err := e.relations(v, shared, report)
+	rels, settled, err := e.relations(v, shared, report)
 	if err != nil {
 		report(err)
 		return nil
@@ -75,26 +75,28 @@ func (e *Engine) checkDatabase(task *activity.Task, db *catalog.Database, shared
 	for _, d := range rels {
 		r.Tables++
 		r.Indexes += len(d.Indexes)
-		if err := e.checkTable(x, d, report); err != nil {
+		if err := e.checkTable(x, d, settled[d.OID], report); err != nil {
 			report(fmt.Errorf("table \"%s.%s\": %w", d.Schema, d.Name, err))
 		}
 	}
 	return nil
 }
 
-// relations gives the tables of a database, catalogs among them.
-func (e *Engine) relations(v *catalog.View, shared bool, report func(error)) ([]*relation.Desc, error) {
+// relations gives the tables of a database, catalogs among them, and their relfrozenxid.
+func (e *Engine) relations(v *catalog.View, shared bool, report func(error)) ([]*relation.Desc, map[base.OID]base.XID, error) {
 	var oids []base.OID
+	settled := map[base.OID]base.XID{}
 	err := v.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, row catalog.Row) error {
 		k := row.Byte(bootstrap.ColClassRelkind)
 		if (k == relation.KindTable || k == relation.KindToast) && row.Byte(bootstrap.ColClassRelpersistence) != relation.Temporary &&
 			(shared || !row.Bool(bootstrap.ColClassRelisshared)) {
 			oids = append(oids, row.OID(bootstrap.ColClassOid))
+			settled[row.OID(bootstrap.ColClassOid)] = e.cluster.Txns.FullXID(uint32(row.Int(bootstrap.ColClassRelfrozenxid)))
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var out []*relation.Desc
 	for _, oid := range oids {
@@ -108,14 +110,14 @@ func (e *Engine) relations(v *catalog.View, shared bool, report func(error)) ([]
 			out = append(out, d)
 		}
 	}
-	return out, nil
+	return out, settled, nil
 }
 
 // checkTable verifies a table's pages and chains, the pages and order of its indexes, that every entry leads to a line
 // pointer of the table, and that every visible row has its entries.
-func (e *Engine) checkTable(x *exec.Context, d *relation.Desc, report func(error)) error {
+func (e *Engine) checkTable(x *exec.Context, d *relation.Desc, settled base.XID, report func(error)) error {
 	t := e.opened.Table(d)
-	for _, err := range t.Check(x.Task) {
+	for _, err := range t.Check(x.Task, settled) {
 		report(fmt.Errorf("table \"%s.%s\": %w", d.Schema, d.Name, err))
 	}
 	blocks, err := t.Blocks()

@@ -21,12 +21,16 @@ type TableActivity struct {
 	Dead     int64
 	Modified int64
 	Added    int64
+	Age      int64             // transactions since relfrozenxid; zero when that was not asked for
 	Options  map[string]string // storage parameters
 }
 
-// TableActivity gives the tables that were written to since the start.
-func (e *Engine) TableActivity(task *activity.Task) ([]TableActivity, error) {
-	var out []TableActivity
+// TableActivity gives the tables that were written to since the start, and those whose relfrozenxid is more than age behind.
+func (e *Engine) TableActivity(task *activity.Task, age int64) ([]TableActivity, error) {
+	out, err := e.oldTables(task, age)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range e.stats.All() {
 		a := TableActivity{Database: t.Database, Relation: t.Relation, Dead: t.Dead.Load(), Modified: t.Modified.Load(),
 			Added: t.Added.Load()}
@@ -57,6 +61,39 @@ func (e *Engine) TableActivity(task *activity.Task) ([]TableActivity, error) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// oldTables gives the tables whose relfrozenxid is more than age transactions behind. They are looked for only when some
+// database has such.
+func (e *Engine) oldTables(task *activity.Task, age int64) ([]TableActivity, error) {
+	m := e.cluster.Txns
+	tooOld := func(low int64) bool { return int64(m.NextXID()-m.FullXID(uint32(low))) > age }
+	if age <= 0 || int64(m.NextXID()-m.OldestXID()) <= age {
+		return nil, nil
+	}
+	var dbs []base.OID
+	err := e.read(task, bootstrap.DatabaseTemplate1, func(v *catalog.View) error {
+		return v.Scan(bootstrap.RelDatabase, 0, nil, func(_ base.TID, r catalog.Row) error {
+			if tooOld(r.Int(bootstrap.ColDatabaseDatfrozenxid)) {
+				dbs = append(dbs, r.OID(bootstrap.ColDatabaseOid))
+			}
+			return nil
+		})
+	})
+	var out []TableActivity
+	for i := 0; i < len(dbs) && err == nil; i++ {
+		err = e.read(task, dbs[i], func(v *catalog.View) error {
+			return v.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
+				k, low := r.Byte(bootstrap.ColClassRelkind), r.Int(bootstrap.ColClassRelfrozenxid)
+				if (k == relation.KindTable || k == relation.KindToast) && r.Byte(bootstrap.ColClassRelpersistence) != relation.Temporary && tooOld(low) {
+					out = append(out, TableActivity{Database: dbs[i], Relation: r.OID(bootstrap.ColClassOid), Rows: -1,
+						Age: int64(m.NextXID() - m.FullXID(uint32(low)))})
+				}
+				return nil
+			})
+		})
+	}
+	return out, err
 }
 
 // Maintain vacuums or analyses one table, or both, in a session of its own that is shown as an autovacuum worker.

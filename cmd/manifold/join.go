@@ -48,12 +48,12 @@ func (h host) Checkpoint(timed bool, pace func(done, total int) error) error {
 }
 
 // Tables implements autovacuum.Engine.
-func (h host) Tables() ([]autovacuum.Table, error) {
-	list, err := h.TableActivity(activity.NewTask(0, nil))
+func (h host) Tables(age int64) ([]autovacuum.Table, error) {
+	list, err := h.TableActivity(activity.NewTask(0, nil), age)
 	out := make([]autovacuum.Table, 0, len(list))
 	for _, t := range list {
 		out = append(out, autovacuum.Table{Database: uint32(t.Database), Relation: uint32(t.Relation), Rows: t.Rows, Dead: t.Dead,
-			Modified: t.Modified, Added: t.Added, Options: t.Options})
+			Modified: t.Modified, Added: t.Added, Age: t.Age, Options: t.Options})
 	}
 	return out, err
 }

@@ -221,7 +221,8 @@ func (s *server) startProcesses() {
 			Workers:         int(v.get("autovacuum_max_workers").Int),
 			InsertThreshold: v.get("autovacuum_vacuum_insert_threshold").Int, InsertScale: v.get("autovacuum_vacuum_insert_scale_factor").Real,
 			VacuumThreshold: v.get("autovacuum_vacuum_threshold").Int, VacuumScale: v.get("autovacuum_vacuum_scale_factor").Real,
-			AnalyzeThreshold: v.get("autovacuum_analyze_threshold").Int, AnalyzeScale: v.get("autovacuum_analyze_scale_factor").Real}
+			AnalyzeThreshold: v.get("autovacuum_analyze_threshold").Int, AnalyzeScale: v.get("autovacuum_analyze_scale_factor").Real,
+			FreezeMaxAge: v.get("autovacuum_freeze_max_age").Int}
 	}, s.log).Run)
 }
 

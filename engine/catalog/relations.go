@@ -255,6 +255,9 @@ func (v *View) addIndexes(d *relation.Desc) error {
 		if err := v.addColumns(x); err != nil {
 			return err
 		}
+		if len(x.Columns) < len(r.Ints(bootstrap.ColIndexIndkey)) {
+			continue // dropped just now: whoever goes on locks the table and looks again
+		}
 		x.Index = indexFromRow(r, x)
 		d.Indexes = append(d.Indexes, x.Index)
 	}

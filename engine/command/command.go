@@ -58,6 +58,8 @@ type Context struct {
 	Top  bool // not inside a transaction block
 	// Restart ends the transaction and begins another, for VACUUM between tables; nil when the statement cannot.
 	Restart func() error
+
+	aged bool // VACUUM has moved a table's relfrozenxid
 }
 
 // Run runs one utility statement and gives its command tag.

@@ -160,14 +160,10 @@ func (c *Context) insertClass(d *definition, oid, rowType base.OID) error {
 	r.SetByte(bootstrap.ColClassRelreplident, 'n')
 	switch d.kind {
 	case relation.KindTable, relation.KindToast:
-		xid, err := c.Tx.XID(c.Task)
-		if err != nil {
-			return err
-		}
 		if d.kind == relation.KindTable {
 			r.SetByte(bootstrap.ColClassRelreplident, 'd')
 		}
-		r.SetInt(bootstrap.ColClassRelfrozenxid, int64(uint32(xid)))
+		r.SetInt(bootstrap.ColClassRelfrozenxid, int64(uint32(c.Tx.Manager().BoundXID(c.Tx.Manager().OldestRunning()))))
 		r.SetInt(bootstrap.ColClassRelminmxid, 1)
 	case relation.KindSequence:
 		r.SetFloat(bootstrap.ColClassReltuples, 1)

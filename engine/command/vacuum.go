@@ -32,6 +32,7 @@ type vacuumOptions struct {
 	noTruncate bool
 	noToast    bool
 	parallel   bool
+	freeze     bool
 }
 
 // VacuumTarget is one table to be vacuumed or analysed; Columns narrows ANALYZE.
@@ -75,7 +76,7 @@ func vacuumStmt(c *Context, node *pg_query.Node) (string, error) {
 			return "", err
 		}
 	}
-	return tag, nil
+	return tag, c.settleDatabase()
 }
 
 func (c *Context) vacuumOptions(o *vacuumOptions, list []*pg_query.Node) error {
@@ -112,7 +113,9 @@ func (c *Context) vacuumOptions(o *vacuumOptions, list []*pg_query.Node) error {
 			o.allPages = v
 		case e.Defname == "full":
 			o.full = v
-		case e.Defname != "freeze": // transaction ids never wrap
+		case e.Defname == "freeze":
+			o.freeze = v
+		default:
 			known = false
 		}
 		if !known {
@@ -277,6 +280,9 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 	if !o.noTruncate && boolOption(d.Options, "vacuum_truncate", true) {
 		c.cutTail(d, &vo)
 	}
+	if err := c.settling(d, o, &vo); err != nil {
+		return err
+	}
 	if o.verbose {
 		c.info("vacuuming \"%s.%s.%s\"", c.Session.Database.Name, d.Schema, d.Name)
 	}
@@ -389,6 +395,7 @@ func (c *Context) keepVacuumCounts(d *relation.Desc, t *heap.Table, r vacuum.Rep
 		row.SetFloat(bootstrap.ColClassReltuples, float64(float32(rows)))
 		row.SetInt(bootstrap.ColClassRelallvisible, visible)
 		row.SetBool(bootstrap.ColClassRelhasindex, len(d.Indexes) > 0)
+		c.settled(row, r)
 	}); err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ type lab struct {
 	l       *ledger
 	gids    int
 	spoilt  string // the code that one statement may fail with: a fault was injected that harms no other
+	ages    bool   // the cluster gets older at each clean stop, and old tables are vacuumed
 	hard    bool   // a fault was injected that may stop the server
 	story   []string
 }
@@ -67,7 +68,7 @@ func config(fs vfs.FS, seed uint64) engine.Config {
 	}
 	return engine.Config{FS: fs, SharedBuffers: 4 << 20, WALBuffers: 256 << 10, WALSegment: 256 << 10, PlanCache: 64 << 20,
 		Settings: map[string]string{"max_prepared_transactions": "9", "lock_timeout": "1ms", "statement_timeout": "60s",
-			"wal_consistency_checking": checks}}
+			"wal_consistency_checking": checks, "autovacuum_freeze_max_age": "100000"}}
 }
 
 // image makes the cluster that every seed starts with.
@@ -145,7 +146,13 @@ func (b *lab) run() error {
 			return fmt.Errorf("seed %d round %d: start: %w", b.seed, round, err)
 		}
 		b.arm()
-		err := b.work()
+		var err error
+		if b.ages && round > 0 {
+			err = b.settle()
+		}
+		if err == nil {
+			err = b.work()
+		}
 		if err == nil {
 			err = b.crash()
 		}
@@ -153,8 +160,11 @@ func (b *lab) run() error {
 			err = b.verify()
 		}
 		b.fs.Heal()
-		if err == nil && b.r.IntN(3) == 0 {
+		if err == nil && (b.r.IntN(3) == 0 || b.ages) {
 			err = b.e.Shutdown()
+			if err == nil && b.ages {
+				err = grow(b.fs)
+			}
 		} else {
 			b.fs = b.fs.Crash(b.r.Uint64())
 			_ = b.e.Abandon()
@@ -187,6 +197,9 @@ func (b *lab) start() error {
 func (b *lab) arm() {
 	b.spoilt, b.hard = "", false
 	cut := 1 + b.r.IntN([]int{30, 300, 1500}[b.r.IntN(3)])
+	if b.ages {
+		cut *= 8
+	}
 	few := 1 + b.r.IntN(60)
 	f := vfs.Fault{Nth: few}
 	switch b.r.IntN(14) {

@@ -135,7 +135,7 @@ func TestTransfers(t *testing.T) {
 	wg.Wait()
 	stop.Store(true)
 	background.Wait()
-	for _, e := range append(a.ix.Check(a.task, nil), a.tab.Check(a.task)...) {
+	for _, e := range append(a.ix.Check(a.task, nil), a.tab.Check(a.task, 0)...) {
 		t.Error(e)
 	}
 }

@@ -382,7 +382,7 @@ func (l *ledger) explain(t *testing.T, got map[int64]int64) {
 func (l *ledger) verifyIndex(t *testing.T, seed uint64, s *sess) {
 	t.Helper()
 	s.c.Txns.RefreshHorizon()
-	for _, e := range append(s.ix.Check(s.task, nil), s.tab.Check(s.task)...) {
+	for _, e := range append(s.ix.Check(s.task, nil), s.tab.Check(s.task, 0)...) {
 		t.Errorf("seed %d: %v", seed, e)
 	}
 	for k := range int64(crashKeys * crashSessions) {

@@ -29,6 +29,7 @@ func registerTransactions(r registry) {
 	}, "pg_current_wal_flush_lsn")
 	r.add(transactionStatus, "pg_xact_status")
 	r.add(transactionAge, "xid_age")
+	r.add(multixactAge, "mxid_age")
 }
 
 // transactionStatus is pg_xact_status and txid_status.
@@ -37,7 +38,7 @@ func transactionStatus(s *Scope, _ *builtins.Context, a []types.Datum) (types.Da
 	if x >= s.Tx.Manager().NextXID() {
 		return types.Null, pgerror.Newf(pgerror.InvalidParameterValue, "transaction ID %d is in the future", x)
 	}
-	if x == 0 {
+	if x == 0 || x >= base.FirstXID && x < s.Tx.Manager().OldestXID() { // nobody knows any more
 		return types.Null, nil
 	}
 	switch st, _ := s.Tx.Manager().Status(x); st {
@@ -60,4 +61,12 @@ func transactionAge(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum
 		now = s.Tx.Manager().NextXID()
 	}
 	return types.Int(int64(int32(uint32(now) - uint32(x)))), nil
+}
+
+// multixactAge is mxid_age(xid): there are no multixacts, so the next one is the first for ever.
+func multixactAge(_ *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	if a[0].I == 0 {
+		return types.Int(1<<31 - 1), nil
+	}
+	return types.Int(int64(int32(1 - uint32(a[0].I)))), nil
 }

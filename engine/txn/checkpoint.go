@@ -12,10 +12,11 @@ type Counters struct {
 // CheckpointBegin gives the counters at the redo pointer; it runs in the commit section and does not block. Commits
 // before the redo pointer have their commit-log bits in memory by then, but for subtransactions: see CheckpointWrite.
 func (m *Manager) CheckpointBegin(base.LSN) Counters {
+	m.cutXID.Store(m.oldestXID.Load())
 	return Counters{
 		NextXID:   m.NextXID(),
 		NextOID:   base.OID(m.oidLogged.Load()),
-		OldestXID: base.XID(m.oldestXID.Load()),
+		OldestXID: base.XID(m.cutXID.Load()),
 	}
 }
 
@@ -38,9 +39,40 @@ const keptSegments = 64
 func (m *Manager) CheckpointDone(base.LSN) error {
 	m.TrimRing()
 	m.clog.Evict(m.OldestRunning(), keptSegments)
-	return m.clog.Truncate(base.XID(m.oldestXID.Load()))
+	return m.clog.Truncate(base.XID(m.cutXID.Load())) // not what was raised since: that may be lost in a crash
 }
 
-// SetOldestXID tells that no table holds a tuple whose transaction is older than x without hints that decide it, so
-// that the commit log below may go at the next checkpoint.
+// SetOldestXID tells that no table holds a tuple whose transaction is older than x without hints that decide it, all of which
+// is in the log, so that the commit log below may go at the next checkpoint.
 func (m *Manager) SetOldestXID(x base.XID) { raise(&m.oldestXID, uint64(x)) }
+
+// OldestXID gives what SetOldestXID has raised: the commit log does not know transactions below.
+func (m *Manager) OldestXID() base.XID { return base.XID(m.oldestXID.Load()) }
+
+// SettledXID gives an id below which every transaction has ended at or below the horizon.
+func (m *Manager) SettledXID() base.XID {
+	m.TrimRing()
+	return max(base.XID(m.ring.dir.Load().first<<ringShift), base.FirstXID)
+}
+
+// maxAge bounds how far an id in a catalog's column of 32 bits may be from OldestXID.
+const maxAge = 1<<31 - 1
+
+// FullXID gives the id whose low bits a column of type xid holds: the one nearest to OldestXID. Those below the first normal
+// id, which stand for no transaction, give OldestXID itself.
+func (m *Manager) FullXID(low uint32) base.XID {
+	near := m.OldestXID()
+	if low < uint32(base.FirstXID) {
+		return near
+	}
+	return max(base.FirstXID, base.XID(int64(near)+int64(int32(low-uint32(near)))))
+}
+
+// BoundXID gives the greatest id up to x that FullXID can tell again from its low bits.
+func (m *Manager) BoundXID(x base.XID) base.XID {
+	x = min(x, m.OldestXID()+maxAge)
+	for uint32(x) < uint32(base.FirstXID) {
+		x--
+	}
+	return x
+}

@@ -59,7 +59,8 @@ type Manager struct {
 	announced atomic.Uint64 // what some refresh of the horizon started from
 	horizon   atomic.Uint64
 	oldestXID atomic.Uint64
-	_         [40]byte
+	cutXID    atomic.Uint64 // oldestXID as of the redo pointer of the last checkpoint begun
+	_         [32]byte
 
 	xidMu      sync.Mutex   // guards replacement of ring.dir
 	commitSubs sync.RWMutex // see doc.go

@@ -20,6 +20,8 @@ type Index interface {
 type Options struct {
 	Full         bool           // look at all-visible pages too
 	KeepIndexes  bool           // leave dead line pointers, and the indexes as they are
+	SettledFrom  base.XID       // the commit log is not needed for transactions below, since an earlier run
+	SettleBelow  base.XID       // make hints of transactions below durable, as far as all of them have ended; zero: of none
 	MaxDead      int            // dead rows remembered before the indexes are visited; 11 million (64 MB) when zero
 	TryExclusive func() bool    // takes the table for truncation without waiting; nil: never truncate
 	Release      func()         // gives it back
@@ -59,6 +61,7 @@ type Report struct {
 	IndexRemoved []int64 // by index
 	IndexKept    []int64
 	IndexPasses  int
+	Oldest       base.XID // the commit log is not needed for transactions below; zero when SettleBelow was
 }
 
 type run struct {
@@ -81,7 +84,12 @@ func Table(task *activity.Task, txns *txn.Manager, t *heap.Table, indexes []Inde
 	if o.MaxDead <= 0 {
 		o.MaxDead = 64 << 20 / 6
 	}
+	if o.SettleBelow != 0 {
+		o.SettleBelow = min(o.SettleBelow, txns.SettledXID())
+	}
 	r := &run{o: o, t: t, ix: indexes, task: task, v: t.NewVacuumer(task), h: txns.RefreshHorizon()}
+	r.v.SetSettling(o.SettledFrom, o.SettleBelow)
+	r.r.Oldest = o.SettleBelow
 	r.r.IndexRemoved, r.r.IndexKept = make([]int64, len(indexes)), make([]int64, len(indexes))
 	if err := r.scan(); err != nil {
 		return r.r, err
@@ -130,6 +138,9 @@ func (r *run) scan() error {
 			r.filled = b + 1
 		}
 		r.r.Scanned++
+		if p.Oldest != 0 {
+			r.r.Oldest = min(r.r.Oldest, p.Oldest)
+		}
 		r.r.Removed += int64(p.Removed)
 		r.r.Live += int64(p.Live)
 		r.r.Dying += int64(p.Dying)

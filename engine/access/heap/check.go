@@ -10,13 +10,13 @@ import (
 )
 
 // Check verifies every page of the heap and gives the faults found: line pointers, the form of rows, chains of versions,
-// and the visibility map's agreement with the pages. Others may use the table meanwhile only if they do not change it.
-func (t *Table) Check(task *activity.Task) []error {
+// and the visibility map's agreement with the pages, and that no row needs the commit log for a transaction below oldest. Others may use the table meanwhile only if they do not change it.
+func (t *Table) Check(task *activity.Task, oldest base.XID) []error {
 	n, err := t.Blocks()
 	if err != nil {
 		return []error{err}
 	}
-	c := &heapChecker{t: t}
+	c := &heapChecker{t: t, oldest: oldest}
 	var cache VMCache
 	defer func() { cache.Release() }()
 	for b := base.BlockNumber(0); b < n && len(c.faults) < 100; b++ {
@@ -38,6 +38,7 @@ func (t *Table) Check(task *activity.Task) []error {
 
 type heapChecker struct {
 	t      *Table
+	oldest base.XID // transactions below need no commit log
 	faults []error
 }
 
@@ -80,7 +81,10 @@ func (c *heapChecker) row(b base.BlockNumber, p page.Page, off base.OffsetNumber
 		return
 	}
 	// A row whose inserter did not commit may have columns that nobody else has heard of.
-	if st, _ := c.t.s.txns.Status(t.Xmin()); st == mvcc.Committed {
+	if x := c.t.unsettled(t, c.oldest); x != 0 {
+		c.fault(b, int(off), "needs the commit log for a transaction that is older than its table's relfrozenxid")
+	}
+	if st, _ := c.t.s.txns.Status(t.Xmin()); st == mvcc.Committed || t.Mask()&tuple.XminCommitted != 0 {
 		if err := c.t.Layout.Check(t, c.t.tag(b), off); err != nil {
 			c.faults = append(c.faults, err)
 			return
@@ -100,7 +104,7 @@ func (c *heapChecker) row(b base.BlockNumber, p page.Page, off base.OffsetNumber
 		want mvcc.Status
 	}{{tuple.XminCommitted, t.Xmin(), mvcc.Committed}, {tuple.XminInvalid, t.Xmin(), mvcc.Aborted},
 		{tuple.XmaxCommitted, t.Xmax(), mvcc.Committed}} {
-		if mask&h.bit == 0 {
+		if mask&h.bit == 0 || h.xid < c.t.s.txns.OldestXID() { // nobody knows any more
 			continue
 		}
 		if st, _ := c.t.s.txns.Status(h.xid); st != h.want {

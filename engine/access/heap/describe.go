@@ -30,6 +30,10 @@ func describeHeap2(r *wal.Record) string {
 		}
 	case infoVisible:
 		return "VISIBLE"
+	case infoSettle:
+		if b := r.Block(0); b != nil {
+			return fmt.Sprintf("SETTLE %d rows", len(b.Data)/settleSize)
+		}
 	}
 	return fmt.Sprintf("unknown %d", r.Info)
 }

@@ -347,8 +347,10 @@ func (t *Table) followOn(v *mvcc.View, p page.Page, tid base.TID) (next base.TID
 		if x == 0 || mask&(tuple.XmaxInvalid|tuple.XmaxLockOnly) != 0 {
 			return tid, false, false
 		}
-		if st, _ := v.Status(x); st != mvcc.Committed {
-			return tid, false, false
+		if mask&tuple.XmaxCommitted == 0 {
+			if st, _ := v.Status(x); st != mvcc.Committed {
+				return tid, false, false
+			}
 		}
 		to := tup.CTID()
 		switch {

@@ -24,6 +24,7 @@ const (
 const (
 	infoPrune uint8 = 1 + iota
 	infoVisible
+	infoSettle
 )
 
 // Flags of records: the change took the all-visible mark from block 0, from block 1; block 0 is made anew.
@@ -382,14 +383,16 @@ func redoHeap2(c *rmgr.RedoContext, r *wal.Record) error {
 		if b == nil {
 			return malformed(r)
 		}
-		err := redoBlock(c, r, 0, func(p page.Page) bool {
-			p.SetFlags(p.Flags() | page.FlagAllVisible)
-			return true
-		})
-		if err != nil {
+		if err := redoBlock(c, r, 0, redoVisible); err != nil {
 			return err
 		}
 		return setVisible(c.Pool, nil, b.Tag, true, r.End)
+	case infoSettle:
+		b := r.Block(0)
+		if b == nil {
+			return malformed(r)
+		}
+		return redoBlock(c, r, 0, func(p page.Page) bool { return redoSettle(p, b.Data) })
 	}
 	return pgerror.Corrupt("heap record at %s has unknown kind %d", r.Start, r.Info)
 }

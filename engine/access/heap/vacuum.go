@@ -15,6 +15,7 @@ type PageReport struct {
 	Dying   int // rows that are ended, but some snapshot sees them
 	Dead    int // line pointers that wait for the indexes
 	Empty   bool
+	Oldest  base.XID // the oldest transaction that the commit log must know for the page's sake; zero: none (see SetSettling)
 }
 
 // Vacuumer works through the pages of one table. It belongs to one goroutine.
@@ -23,6 +24,8 @@ type Vacuumer struct {
 	task *activity.Task
 	pr   pruner
 	ring *buffer.Ring
+
+	settling settling
 }
 
 // NewVacuumer makes it.
@@ -61,6 +64,9 @@ func (v *Vacuumer) Page(b base.BlockNumber, h base.LSN, indexes bool, dead []bas
 	r.Empty = p.Lines() == 0
 	if err == nil && r.Dead == 0 && !r.Empty {
 		err = v.markVisible(buf, h)
+	}
+	if err == nil {
+		r.Oldest, err = v.settle(buf)
 	}
 	free := p.HeapFreeSpace(MaxLines)
 	buf.UnlockRelease()

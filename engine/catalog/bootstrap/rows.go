@@ -64,7 +64,7 @@ var fixed = map[string][]map[string]string{
 func databaseRow(oid, name string, template, connect bool) map[string]string {
 	row := map[string]string{
 		"oid": oid, "datname": name, "datdba": "10", "encoding": "6", "datlocprovider": "c", "datistemplate": "f",
-		"datallowconn": "f", "datconnlimit": "-1", "datfrozenxid": "0", "datminmxid": "1", "dattablespace": "1663",
+		"datallowconn": "f", "datconnlimit": "-1", "datfrozenxid": "3", "datminmxid": "1", "dattablespace": "1663",
 		"datcollate": "C.UTF-8", "datctype": "C.UTF-8",
 	}
 	if template {
@@ -176,6 +176,10 @@ func derivedClass(f *Facts, row []string, column string) (string, bool) {
 	case "reltablespace":
 		if d.Shared {
 			return strconv.Itoa(int(base.GlobalTablespace)), true
+		}
+	case "relfrozenxid":
+		if d.Kind == relation.KindTable || d.Kind == relation.KindToast {
+			return strconv.Itoa(int(base.FirstXID)), true
 		}
 	case "relhasindex":
 		if len(d.Indexes) > 0 {
