@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"manifold/auxiliary/autovacuum"
+	"manifold/auxiliary/metrics"
 	"manifold/cmd/manifold/internal/config"
 	"manifold/engine"
 	"manifold/engine/activity"
@@ -125,4 +126,28 @@ func (s *server) report(task *activity.Task, kind string) ([]base.OID, [][]types
 		}
 	}
 	return cols, rows, nil
+}
+
+// metricSources joins the server to the metrics.
+func (s *server) metricSources() metrics.Sources {
+	return metrics.Sources{Version: fullVersion(), Pools: s.pools.Stats, Errors: s.registry.Errors,
+		Clients: func() []metrics.Client {
+			var out []metrics.Client
+			for _, e := range s.registry.List() {
+				out = append(out, metrics.Client{Database: e.Who.Database, State: e.Info.State, WaitType: e.Waiting.Class(), WaitEvent: e.Waiting.Name()})
+			}
+			return out
+		},
+		Front: func() metrics.Front {
+			busy, waiting := s.front.Logins()
+			return metrics.Front{Limit: s.front.Limits().Clients, Connected: s.front.Active(), LoggingIn: busy, Waiting: waiting,
+				Accepted: s.front.Accepted(), Refused: s.front.Refused()}
+		},
+		Engine: func() []metrics.Figure {
+			var out []metrics.Figure
+			for _, f := range s.engine.Figures() {
+				out = append(out, metrics.Figure(f))
+			}
+			return out
+		}}
 }

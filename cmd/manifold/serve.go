@@ -17,6 +17,7 @@ import (
 	"manifold/auxiliary/bgwriter"
 	"manifold/auxiliary/checkpointer"
 	"manifold/auxiliary/logger"
+	"manifold/auxiliary/metrics"
 	"manifold/auxiliary/supervisor"
 	"manifold/auxiliary/walwriter"
 	"manifold/cmd/manifold/internal/config"
@@ -47,6 +48,7 @@ type server struct {
 	registry *session.Registry
 	front    *proxy.Server
 	aux      *supervisor.Supervisor
+	metrics  *metrics.Server // nil without an address
 	signals  chan os.Signal
 }
 
@@ -156,6 +158,12 @@ func (s *server) start(c *config.Config) error {
 	if cfg.Console, err = s.console(); err != nil {
 		return err
 	}
+	if c.Metrics != "" {
+		if s.metrics, err = metrics.Listen(c.Metrics, s.metricSources()); err != nil {
+			return err
+		}
+		s.log.Say("metrics at http://%s/metrics", s.metrics.Addr())
+	}
 	s.startProcesses()
 	s.front.SetPhase(proxy.Running)
 	s.log.Say("database system is ready to accept connections")
@@ -200,6 +208,10 @@ func (s *server) startProcesses() {
 			defer s.engine.Auxiliary(name, rests)()
 			return run(ctx)
 		}})
+	}
+	s.aux.Start(supervisor.Process{Name: "pool statistics", Run: s.pools.Run})
+	if s.metrics != nil {
+		s.aux.Start(supervisor.Process{Name: "metrics", Run: s.metrics.Run})
 	}
 	s.engine.Auxiliary("logger", activity.EventSysLoggerMain) // runs since before the engine and ends after it
 	start("checkpointer", activity.EventCheckpointerMain, checkpointer.New(h, func() checkpointer.Settings {

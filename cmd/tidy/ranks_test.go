@@ -11,7 +11,7 @@ func ranks() map[string]int {
 	}{
 		{26, "cmd/manifold cmd/bench cmd/tidy"},
 		{25, "aux/supervisor cmd/manifold/internal/config cmd/internal/drive"},
-		{24, "engine/isolation engine/crashlab aux/startup aux/checkpointer aux/bgwriter aux/walwriter aux/archiver aux/walsender aux/walreceiver aux/autovacuum aux/logger proxy"},
+		{24, "engine/isolation engine/crashlab aux/startup aux/checkpointer aux/bgwriter aux/walwriter aux/archiver aux/walsender aux/walreceiver aux/autovacuum aux/logger aux/metrics proxy"},
 		{23, "proxy/session proxy/admin"},
 		{22, "proxy/auth proxy/park"},
 		{21, "proxy/wire"},
