@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // testCase is one thing measured.
@@ -22,6 +23,7 @@ type outcome struct {
 	tps     float64
 	latency float64
 	count   float64
+	cpu     time.Duration // of the server; zero: that of the whole run counts
 }
 
 func never(*server) string { return "" }
@@ -51,6 +53,11 @@ func cases(o *options) []testCase {
 		out = append(out,
 			testCase{fmt.Sprintf("select-simple-%d", n), bench(o, n, "-S", "-M", "simple"), beyond(n)},
 			testCase{fmt.Sprintf("select-prepared-%d", n), bench(o, n, "-S", "-M", "prepared"), noPrepared(n)})
+	}
+	for _, n := range []int{64, 1000, 5000} {
+		out = append(out,
+			testCase{fmt.Sprintf("drive-simple-%d", n), driven(o, n, false), beyond(n)},
+			testCase{fmt.Sprintf("drive-prepared-%d", n), driven(o, n, true), noPrepared(n)})
 	}
 	for _, n := range []int{1, 64, 1000} {
 		out = append(out, testCase{fmt.Sprintf("tpcb-simple-%d", n), bench(o, n, "-M", "simple"), beyond(n)})

@@ -19,6 +19,7 @@ type options struct {
 	json    string
 	pgbin   string
 	binary  string
+	many    bool
 }
 
 func main() {
@@ -30,8 +31,13 @@ func main() {
 	flag.StringVar(&o.json, "json", "", "write the results to this file")
 	flag.StringVar(&o.pgbin, "pgbin", "/usr/lib/postgresql/15/bin", "directory of PostgreSQL's binaries")
 	flag.StringVar(&o.binary, "manifold", "", "Manifold's binary; built from the tree when empty")
+	flag.BoolVar(&o.many, "many", false, "let thousands of clients think, reconnect, rest in transactions and lock rows, and show Manifold's figures")
 	flag.Parse()
-	if err := run(&o); err != nil {
+	do := run
+	if o.many {
+		do = runMany
+	}
+	if err := do(&o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -128,6 +134,9 @@ func measureOnce(c testCase, s *server) (figures, error) {
 		return figures{}, err
 	}
 	used := s.cpu() - before
+	if out.cpu > 0 {
+		used = out.cpu
+	}
 	f := figures{TPS: out.tps, Latency: out.latency, Memory: mem}
 	if out.count > 0 {
 		f.CPU = used.Seconds() * 1e6 / out.count

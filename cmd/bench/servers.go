@@ -26,6 +26,9 @@ type server struct {
 	with *server
 }
 
+// addr gives where the server listens.
+func (s *server) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
 // startAll starts the servers; stop ends those that run.
 func startAll(o *options, dir string) (servers []*server, stop func(), err error) {
 	stop = func() {
@@ -56,6 +59,11 @@ func freePort() (int, error) {
 }
 
 func startManifold(o *options, dir string, _ []*server) (*server, error) {
+	return startManifoldWith(o, dir, 8)
+}
+
+// startManifoldWith starts Manifold with a number of backends.
+func startManifoldWith(o *options, dir string, backends int) (*server, error) {
 	bin := o.binary
 	if bin == "" {
 		bin = filepath.Join(dir, "manifold")
@@ -68,7 +76,7 @@ func startManifold(o *options, dir string, _ []*server) (*server, error) {
 		return nil, err
 	}
 	config := filepath.Join(dir, "config.toml")
-	text := "[clients]\nmax_clients = 6000\n\n[pool]\nbackends = 8\n\n[postgresql]\nshared_buffers = \"1GB\"\nmax_wal_size = \"4GB\"\n"
+	text := fmt.Sprintf("[clients]\nmax_clients = 12000\n\n[pool]\nbackends = %d\n\n[postgresql]\nshared_buffers = \"1GB\"\nmax_wal_size = \"4GB\"\n", backends)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,197 @@
+package many
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"manifold/cmd/internal/drive"
+)
+
+// Server is what scenes run against.
+type Server struct {
+	Addr    string // IP:PORT
+	Rows    int    // of pgbench_accounts
+	Threads int    // of each fleet
+}
+
+func (s *Server) dial(clients int) (*drive.Fleet, error) {
+	return drive.Dial(drive.Options{Addr: s.Addr, Clients: clients, Threads: max(s.Threads, 1)})
+}
+
+// Query runs statements of one client, one after the other, and gives the number of rows of the last.
+func (s *Server) Query(texts ...string) (int, error) {
+	f, err := s.dial(1)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	c := f.Clients()[0]
+	r, err := f.Run(0, func(c *drive.Client, _ *rand.Rand, buf []byte) ([]byte, time.Duration) {
+		if c.Step == len(texts) || c.Code != "" {
+			return buf, 0
+		}
+		c.Step++
+		return drive.Query(buf, texts[c.Step-1]), 0
+	})
+	return c.Rows, failed(r, err)
+}
+
+// failed gives the error of a run, or that of a statement in it.
+func failed(r *drive.Result, err error) error {
+	if err == nil && r.Failed() > 0 {
+		return fmt.Errorf("%d statements failed, the first with %s", r.Failed(), r.First)
+	}
+	return err
+}
+
+// Select is pgbench's SELECT of one row, without an end; think is the mean of the time before each.
+func (s *Server) Select(think time.Duration) drive.Script {
+	return func(_ *drive.Client, r *rand.Rand, buf []byte) ([]byte, time.Duration) {
+		return drive.Query(buf, "SELECT abalance FROM pgbench_accounts WHERE aid = "+strconv.Itoa(1+r.IntN(s.Rows))+";"), exponential(r, think)
+	}
+}
+
+func exponential(r *rand.Rand, mean time.Duration) time.Duration {
+	return time.Duration(r.ExpFloat64() * float64(mean))
+}
+
+// Prepare gives every client of a fleet the prepared statement of SelectPrepared.
+func Prepare(f *drive.Fleet) error {
+	return failed(f.Run(0, func(c *drive.Client, _ *rand.Rand, buf []byte) ([]byte, time.Duration) {
+		if c.Step++; c.Step > 1 {
+			return buf, 0
+		}
+		return drive.Prepare(buf, "p", "SELECT abalance FROM pgbench_accounts WHERE aid = $1"), 0
+	}))
+}
+
+// SelectPrepared is Select by a prepared statement.
+func (s *Server) SelectPrepared() drive.Script {
+	return func(_ *drive.Client, r *rand.Rand, buf []byte) ([]byte, time.Duration) {
+		return drive.Execute(buf, "p", strconv.Itoa(1+r.IntN(s.Rows))), 0
+	}
+}
+
+// Thinking is clients that think between their statements, so long that the server is loaded as far as wanted.
+type Thinking struct {
+	Login    time.Duration // of all
+	Full     float64       // statements a second without thinking
+	Rate     float64
+	P50, P99 time.Duration // of a statement
+}
+
+// Think loads the server with many clients that think.
+func (s *Server) Think(clients int, load float64, d time.Duration) (t Thinking, err error) {
+	began := time.Now()
+	f, err := s.dial(clients)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	t.Login = time.Since(began)
+	r, err := f.Run(d/2, s.Select(0))
+	if err = failed(r, err); err != nil {
+		return t, err
+	}
+	t.Full = r.Rate()
+	think := time.Duration(float64(clients) / (load * t.Full) * float64(time.Second))
+	if r, err = f.Run(d, s.Select(think)); failed(r, err) != nil {
+		return t, failed(r, err)
+	}
+	t.Rate, t.P50, t.P99 = r.Rate(), r.Latency.Quantile(0.5), r.Latency.Quantile(0.99)
+	return t, nil
+}
+
+// Reconnecting is a storm of logins beside clients that work.
+type Reconnecting struct {
+	Login          time.Duration // of all, in the storm
+	Calm50, Calm99 time.Duration // of the working clients' statements before
+	P50, P99       time.Duration // and during the storm
+}
+
+// Reconnect lets clients hang up and come back all at once while others work.
+func (s *Server) Reconnect(clients, active int, d time.Duration) (t Reconnecting, err error) {
+	crowd, err := s.dial(clients)
+	if err != nil {
+		return t, err
+	}
+	workers, err := s.dial(active)
+	if err != nil {
+		return t, errors.Join(err, crowd.Close())
+	}
+	defer func() { err = errors.Join(err, workers.Close()) }()
+	const think = 10 * time.Millisecond
+	r, err := workers.Run(d, s.Select(think))
+	if err = failed(r, err); err != nil {
+		return t, errors.Join(err, crowd.Close())
+	}
+	t.Calm50, t.Calm99 = r.Latency.Quantile(0.5), r.Latency.Quantile(0.99)
+	storm := make(chan error, 1)
+	go func() {
+		began := time.Now()
+		err := crowd.Close()
+		if err == nil {
+			crowd, err = s.dial(clients)
+			t.Login = time.Since(began)
+		}
+		storm <- err
+	}()
+	r, err = workers.Run(d, s.Select(think))
+	if err = errors.Join(failed(r, err), <-storm); err != nil {
+		return t, err
+	}
+	t.P50, t.P99 = r.Latency.Quantile(0.5), r.Latency.Quantile(0.99)
+	return t, crowd.Close()
+}
+
+// Resting is clients that rest inside of transactions beside others that work.
+type Resting struct {
+	Alone, Beside float64 // statements a second of those that work, without and with the others
+}
+
+// RestInTransactions measures what idle transactions cost others: rounds of both are taken in turn, and the best of each.
+func (s *Server) RestInTransactions(clients, active, rounds int, d time.Duration) (t Resting, err error) {
+	workers, err := s.dial(active)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, workers.Close()) }()
+	crowd, err := s.dial(clients)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, crowd.Close()) }()
+	say := func(texts ...string) error {
+		for _, c := range crowd.Clients() {
+			c.Step = 0
+		}
+		return failed(crowd.Run(0, func(c *drive.Client, _ *rand.Rand, buf []byte) ([]byte, time.Duration) {
+			if c.Step == len(texts) {
+				return buf, 0
+			}
+			c.Step++
+			return drive.Query(buf, texts[c.Step-1]), 0
+		}))
+	}
+	for range rounds {
+		r, err := workers.Run(d, s.Select(0))
+		if err = failed(r, err); err != nil {
+			return t, err
+		}
+		t.Alone = max(t.Alone, r.Rate())
+		if err := say("begin", "select count(*) from pg_am"); err != nil {
+			return t, err
+		}
+		if r, err = workers.Run(d, s.Select(0)); failed(r, err) != nil {
+			return t, failed(r, err)
+		}
+		t.Beside = max(t.Beside, r.Rate())
+		if err := say("commit"); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"manifold/cmd/internal/many"
+)
+
+// size gives a test's size: the second in short runs.
+func size(full, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return full
+}
+
+// crowd starts a server with a table to select from.
+func crowd(t *testing.T, toml string) *many.Server {
+	t.Helper()
+	s := &many.Server{Addr: startInProcess(t, "[clients]\nmax_clients = 9000\n"+toml), Rows: 1000}
+	if _, err := s.Query("create table pgbench_accounts (aid int primary key, abalance int)",
+		"insert into pgbench_accounts select g, 0 from generate_series(1, 1000) g"); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestThinkingClients: thousands of clients that think between their statements are all served. Timings are for cmd/bench.
+func TestThinkingClients(t *testing.T) {
+	got, err := crowd(t, "").Think(size(8000, 1000), 0.5, time.Duration(size(4000, 500))*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", got)
+	if got.Rate == 0 {
+		t.Error("no statement was answered")
+	}
+}
+
+// TestReconnectStorm: clients that hang up and come back all at once get in, and nobody who works meanwhile fails.
+func TestReconnectStorm(t *testing.T) {
+	got, err := crowd(t, "").Reconnect(size(4000, 500), 50, time.Duration(size(3000, 300))*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", got)
+}
+
+// TestRestingTransactions: sessions that rest inside of transactions hold none of the few backends.
+func TestRestingTransactions(t *testing.T) {
+	got, err := crowd(t, "[pool]\nbackends = 4\n").RestInTransactions(size(5000, 500), 64, 1, time.Duration(size(2000, 200))*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", got)
+}
+
+// TestLockingOnOneBackend: many sessions lock rows in transactions with time to think on one backend; all finish, whatever
+// they wait for and however they fail.
+func TestLockingOnOneBackend(t *testing.T) {
+	s := crowd(t, "[pool]\nbackends = 1\n")
+	for _, kind := range many.Kinds() {
+		got, err := s.Lock(kind, size(500, 60), size(4, 2), 2*time.Millisecond)
+		if err != nil {
+			t.Error(err)
+		}
+		t.Logf("%s: %+v", kind, got)
+	}
+}
