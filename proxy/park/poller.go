@@ -19,7 +19,7 @@ const (
 	lazy      = 20 * time.Millisecond // how seldom stalls are looked for while nothing runs
 	keepIdle  = 64                    // runners that are kept for later
 	spinTime  = 30 * time.Microsecond // how long the watching runner looks before it sleeps
-	spinLuck  = 4                     // failures in a row that end spinning
+	spinLuck  = 4                     // failures more than successes that end spinning
 	spinPause = 64                    // looks without spinning before it is tried again
 	yieldAt   = 16                    // clients after which a runner lets other goroutines have the processor
 )
@@ -130,7 +130,7 @@ func (p *Poller) spin(events []unix.EpollEvent) int {
 	}
 	for until := time.Now().Add(spinTime); time.Now().Before(until); {
 		if n := p.look(events); n > 0 {
-			p.luck = spinLuck
+			p.luck = min(p.luck+1, spinLuck)
 			return n
 		}
 	}
