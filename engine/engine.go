@@ -82,8 +82,9 @@ type Engine struct {
 
 	stopNotify func() // ends the delivery of notifications
 
-	checkpointMu sync.Mutex // one checkpoint at a time
-	requests     chan chan error
+	checkpointMu     sync.Mutex // one checkpoint at a time; guards logPerCheckpoint
+	logPerCheckpoint float64    // bytes, smoothed
+	requests         chan chan error
 }
 
 // LockFile keeps two processes off one data directory.
@@ -166,7 +167,7 @@ func open(cfg Config) (*Engine, error) {
 		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
 		Table: func(d *relation.Desc) *heap.Table { return e.opened.Table(d) }}
 	e.startNotify()
-	return e, e.logTuning.start(c.Log, cfg.Settings)
+	return e, e.logTuning.start(c.Log, c.Txns.AtLeast, cfg.Settings)
 }
 
 // startNotify delivers notifications until Shutdown or Abandon.

@@ -11,6 +11,7 @@ import (
 	"manifold/engine/checkpoint"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
+	"manifold/engine/setting"
 	"manifold/engine/types"
 )
 
@@ -35,7 +36,32 @@ func builtinName(oid base.OID) (string, bool) {
 func (e *Engine) Checkpoint(timed bool, pace func(done, total int) error) (checkpoint.Result, error) {
 	e.checkpointMu.Lock()
 	defer e.checkpointMu.Unlock()
-	return e.cluster.Check.Run(checkpoint.Request{Timed: timed, Pace: pace, Spare: 4 * segmentsAhead})
+	return e.cluster.Check.Run(checkpoint.Request{Timed: timed, Pace: pace, Spare: e.spareSegments()})
+}
+
+// spareSegments gives how many old segments of the log are kept for reuse: for the log that the next checkpoint's interval will
+// probably need, within min_wal_size and max_wal_size. A rise is followed at once, a fall slowly.
+func (e *Engine) spareSegments() int {
+	distance := float64(e.RedoDistance())
+	e.logPerCheckpoint = max(distance, 0.9*e.logPerCheckpoint+0.1*distance)
+	segment := float64(e.cluster.Control.Get().SegmentSize)
+	least, most := float64(e.megabytes("min_wal_size")), float64(e.megabytes("max_wal_size"))
+	return max(segmentsAhead, int(min(max(1.1*e.logPerCheckpoint, least), most)/segment))
+}
+
+// megabytes gives a setting of the configuration in bytes.
+func (e *Engine) megabytes(name string) int64 {
+	p, ok := setting.Lookup(name)
+	if !ok {
+		return 0
+	}
+	v := p.Default()
+	if text, ok := e.configured.Load().values[p.Name]; ok {
+		if set, err := p.Parse(text); err == nil {
+			v = set
+		}
+	}
+	return v.Int << 20
 }
 
 // CleanBuffers writes up to max dirty pages among the next ones that the clock can evict, and gives how many it wrote.

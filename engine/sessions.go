@@ -146,7 +146,8 @@ func (h *activityHost) Background() stats.Background {
 	c, p := h.cluster.Check.Counts(), h.cluster.Pool.Stats()
 	return stats.Background{TimedCheckpoints: c.Timed, RequestedCheckpoints: c.Requested, CheckpointWrite: c.Write,
 		CheckpointSync: c.Sync, CheckpointPages: c.Pages, CleanPages: p.CleanWrites, CleanStops: p.CleanStops,
-		BackendPages: p.BackendWrites, Allocated: p.Allocated, Since: h.started}
+		BackendPages: p.BackendWrites, Allocated: p.Allocated, Since: h.started,
+		Log: stats.Log(h.cluster.Log.Counts())}
 }
 
 // Report implements sysfuncs.Host.

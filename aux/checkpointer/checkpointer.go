@@ -91,20 +91,20 @@ func (c *Checkpointer) Run(ctx context.Context) error {
 	}
 }
 
-// pace spreads the writes: after a share of the pages, the same share of the interval's time or of its log should be gone.
+// ahead tells whether the writes may rest: a smaller share of the interval's time, and of its log, is gone than of the pages. The
+// log counts from the redo pointer, which this checkpoint has set.
+func ahead(s Settings, done, total int, elapsed time.Duration, distance int64) bool {
+	share := float64(done) / float64(max(total, 1)) * s.Completion
+	if s.Timeout <= 0 || share <= elapsed.Seconds()/s.Timeout.Seconds() {
+		return false
+	}
+	return s.MaxWAL <= 0 || share > float64(distance)/(float64(s.MaxWAL)/(1+s.Completion))
+}
+
+// pace spreads the writes.
 func (c *Checkpointer) pace(ctx context.Context, s Settings, began time.Time) func(done, total int) error {
-	start := c.engine.RedoDistance()
 	return func(done, total int) error {
-		for ctx.Err() == nil && total > 0 {
-			share := float64(done) / float64(total) * s.Completion
-			byTime := time.Since(began).Seconds() / s.Timeout.Seconds()
-			byLog := 0.0
-			if s.MaxWAL > 0 {
-				byLog = float64(c.engine.RedoDistance()-start) / (float64(s.MaxWAL) / (1 + s.Completion))
-			}
-			if share <= byTime || share <= byLog {
-				return nil
-			}
+		for ctx.Err() == nil && ahead(s, done, total, time.Since(began), c.engine.RedoDistance()) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):

@@ -13,12 +13,16 @@ type Method uint8
 const (
 	PGLZ Method = 0
 	LZ4  Method = 1
+	Zstd Method = 2 // for pages in the log, not for values
 )
 
 // String gives the name that SQL has for the method.
 func (m Method) String() string {
-	if m == LZ4 {
+	switch m {
+	case LZ4:
 		return "lz4"
+	case Zstd:
+		return "zstd"
 	}
 	return "pglz"
 }
@@ -46,12 +50,19 @@ func Named(name string) (Method, bool) {
 const smallest = 32
 
 // Append appends the compressed form of src. It gives false, and dst as it was, when that is not worth it: pglz must save a
-// quarter, lz4 anything.
+// quarter, the others anything.
 func Append(dst, src []byte, m Method) ([]byte, bool) {
 	if len(src) < smallest {
 		return dst, false
 	}
 	start := len(dst)
+	if m == Zstd {
+		out := zstdEncoder().EncodeAll(src, dst)
+		if len(out)-start >= len(src) {
+			return out[:start], false
+		}
+		return out, true
+	}
 	if m == LZ4 {
 		bound := lz4.CompressBlockBound(len(src))
 		if cap(dst)-start < bound {
@@ -83,6 +94,11 @@ func Decode(dst, src []byte, m Method) error {
 			return nil
 		}
 		return pgerror.Corrupt("compressed lz4 data is corrupt")
+	case Zstd:
+		if decodeZstd(dst, src) {
+			return nil
+		}
+		return pgerror.Corrupt("compressed zstd data is corrupt")
 	}
 	return pgerror.Corrupt("invalid compression method id %d", m)
 }

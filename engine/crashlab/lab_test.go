@@ -68,7 +68,7 @@ func config(fs vfs.FS, seed uint64) engine.Config {
 	}
 	return engine.Config{FS: fs, SharedBuffers: 4 << 20, WALBuffers: 256 << 10, WALSegment: 256 << 10, PlanCache: 64 << 20,
 		Settings: map[string]string{"max_prepared_transactions": "9", "lock_timeout": "1ms", "statement_timeout": "60s",
-			"wal_consistency_checking": checks, "autovacuum_freeze_max_age": "100000"}}
+			"wal_consistency_checking": checks, "autovacuum_freeze_max_age": "100000", "wal_compression": []string{"off", "pglz", "lz4", "zstd"}[seed%4]}}
 }
 
 // image makes the cluster that every seed starts with.

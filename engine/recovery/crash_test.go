@@ -15,6 +15,7 @@ import (
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/checkpoint"
+	"manifold/engine/compression"
 	"manifold/engine/mvcc"
 	"manifold/engine/relation"
 	"manifold/engine/sequence"
@@ -70,6 +71,7 @@ func crashCluster(t *testing.T, fs *vfs.Mem, l *ledger, fresh, checks bool) (*Cl
 	if checks { // redo is compared with images of all pages
 		c.Log.SetChecks(math.MaxUint32)
 	}
+	c.Log.SetCompression(len(l.base)%4 < 3, compression.Method(len(l.base)%4))
 	tab, ix := c.openKV()
 	if fresh {
 		if err := c.Store.CreateDatabase(base.DefaultTablespace, testDB); err != nil {

@@ -40,7 +40,9 @@ func (c *RedoContext) compare(r *wal.Record, b *wal.BlockRef, m *Manager) error 
 	if c.got.IsNew() || c.got.LSN() > r.End {
 		return nil // noted as missing; or it came from disk with later changes
 	}
-	b.RestoreImage(c.want)
+	if err := b.RestoreImage(c.want); err != nil {
+		return err
+	}
 	m.Mask(c.want)
 	m.Mask(c.got)
 	if bytes.Equal(c.want, c.got) {

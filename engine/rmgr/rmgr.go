@@ -93,7 +93,10 @@ func (c *RedoContext) ReadForRedo(r *wal.Record, id uint8) (buffer.Buffer, Actio
 		if !b.HasImage {
 			return buf, NeedsRedo, nil
 		}
-		b.RestoreImage(buf.Page())
+		if err := b.RestoreImage(buf.Page()); err != nil {
+			buf.UnlockRelease()
+			return buffer.Buffer{}, NotFound, err
+		}
 		buf.MarkDirty()
 		if !buf.Page().IsNew() {
 			buf.SetLSN(r.End)

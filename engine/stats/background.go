@@ -10,4 +10,10 @@ type Background struct {
 	CleanStops                             int64 // rounds of the background writer that ended at its limit
 	BackendPages, Allocated                int64
 	Since                                  time.Time
+	Log                                    Log
+}
+
+// Log is what pg_stat_wal shows.
+type Log struct {
+	Records, Images, Bytes, Full, Writes, Syncs int64
 }

@@ -3,6 +3,7 @@ package sysfuncs
 import (
 	"time"
 
+	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/stats"
 	"manifold/engine/types"
@@ -27,6 +28,7 @@ func registerBackground(r registry) {
 			return types.Float(float64(f(b).Microseconds()) / 1000)
 		})
 	}
+	r.add(logCounts, "pg_stat_get_wal")
 	count("bgwriter_timed_checkpoints", func(b *stats.Background) int64 { return b.TimedCheckpoints })
 	count("bgwriter_requested_checkpoints", func(b *stats.Background) int64 { return b.RequestedCheckpoints })
 	count("bgwriter_buf_written_checkpoints", func(b *stats.Background) int64 { return b.CheckpointPages })
@@ -39,4 +41,17 @@ func registerBackground(r registry) {
 	milliseconds("checkpoint_write_time", func(b *stats.Background) time.Duration { return b.CheckpointWrite })
 	milliseconds("checkpoint_sync_time", func(b *stats.Background) time.Duration { return b.CheckpointSync })
 	add("bgwriter_stat_reset_time", func(b *stats.Background) types.Datum { return timestamp(b.Since) })
+}
+
+// logCounts is pg_stat_get_wal. Times are not taken, as with track_wal_io_timing off.
+func logCounts(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
+	if s.Host == nil {
+		return types.Null, nil
+	}
+	b := s.Host.Background()
+	bytes := types.NumInt(b.Log.Bytes).Datum()
+	i := types.OIDInt8
+	cols := []base.OID{i, i, types.OIDNumeric, i, i, i, types.OIDFloat8, types.OIDFloat8, types.OIDTimestampTZ}
+	return record(cols, types.Int(b.Log.Records), types.Int(b.Log.Images), bytes, types.Int(b.Log.Full), types.Int(b.Log.Writes),
+		types.Int(b.Log.Syncs), types.Float(0), types.Float(0), timestamp(b.Since)), nil
 }

@@ -180,4 +180,14 @@ func (m *Manager) OldestRunning() base.XID {
 	return oldest
 }
 
+// AtLeast tells whether n transactions that have written run now.
+func (m *Manager) AtLeast(n int) bool {
+	m.procs.each(func(p *Proc) {
+		if p.xid.Load() != 0 {
+			n--
+		}
+	})
+	return n <= 0
+}
+
 var _ mvcc.Commits = (*Manager)(nil)

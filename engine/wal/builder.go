@@ -41,6 +41,8 @@ type Builder struct {
 	n          int
 	head       []byte // header and block headers, formatted
 	parts      [][]byte
+	images     int    // in the record assembled last
+	flat       []byte // a page without its hole
 	seed       [16]byte
 }
 
@@ -53,6 +55,7 @@ type builderBlock struct {
 	image      bool // logged for redo to restore
 	check      bool // logged for redo to compare with
 	hole, hlen uint16
+	packed     []byte // the image compressed
 }
 
 // Begin starts a record of a resource manager; info is its own. xid may be base.InvalidXID.
@@ -107,10 +110,12 @@ func (k *builderBlock) wantsImage(redo base.LSN) bool {
 }
 
 // assemble formats the record for a redo pointer; the header's position-dependent fields and the CRC's end are filled in
-// by seal. checks has a bit for each resource manager whose pages get images to compare with. It gives the record's length.
-func (b *Builder) assemble(redo base.LSN, checks uint32) (int, error) {
+// by seal. checks has a bit for each resource manager whose pages get images to compare with; pack is how images are
+// compressed. It gives the record's length.
+func (b *Builder) assemble(redo base.LSN, checks uint32, pack packing) (int, error) {
 	b.head = append(b.head[:0], make([]byte, headerSize)...)
 	b.parts = b.parts[:0]
+	b.images = 0
 	total := len(b.main)
 	var last base.RelFile
 	for i := range b.blocks[:b.n] {
@@ -120,7 +125,7 @@ func (b *Builder) assemble(redo base.LSN, checks uint32) (int, error) {
 		if len(k.data) > 0xffff {
 			return 0, pgerror.Newf(pgerror.ProgramLimitExceeded, "too much WAL data for one block: %d bytes", len(k.data))
 		}
-		total += k.assemble(b, i > 0 && k.tag.File == last)
+		total += k.assemble(b, i > 0 && k.tag.File == last, pack)
 		last = k.tag.File
 	}
 	b.parts = append(b.parts, b.main)
@@ -137,7 +142,7 @@ func (b *Builder) assemble(redo base.LSN, checks uint32) (int, error) {
 }
 
 // assemble appends the block's header and payload and gives the payload's length.
-func (k *builderBlock) assemble(b *Builder, sameRel bool) int {
+func (k *builderBlock) assemble(b *Builder, sameRel bool, pack packing) int {
 	var fl uint8
 	data, n := k.data, 0
 	k.hole, k.hlen = 0, 0
@@ -165,6 +170,14 @@ func (k *builderBlock) assemble(b *Builder, sameRel bool) int {
 	binary.LittleEndian.PutUint16(h[6:], k.hole)
 	binary.LittleEndian.PutUint16(h[8:], k.hlen)
 	binary.LittleEndian.PutUint32(h[12:], uint32(k.tag.Block))
+	packed := false
+	if k.image || k.check {
+		b.images++
+		if packed = pack != unpacked && k.pack(b, pack); packed {
+			h[3] = byte(pack)
+			binary.LittleEndian.PutUint16(h[10:], uint16(len(k.packed)))
+		}
+	}
 	end := blockHeaderSize
 	if !sameRel {
 		binary.LittleEndian.PutUint32(h[16:], uint32(k.tag.File.Space))
@@ -174,7 +187,11 @@ func (k *builderBlock) assemble(b *Builder, sameRel bool) int {
 		end += relFileSize
 	}
 	b.head = append(b.head, h[:end]...)
-	if k.image || k.check {
+	switch {
+	case packed:
+		b.parts = append(b.parts, k.packed)
+		n += len(k.packed)
+	case k.image || k.check:
 		b.parts = append(b.parts, k.page[:k.hole], k.page[int(k.hole)+int(k.hlen):page.Size])
 		n += page.Size - int(k.hlen)
 	}

@@ -26,6 +26,9 @@ type flusher struct {
 
 	segMu sync.Mutex // making a segment and recycling one into its place exclude each other; held over their I/O
 
+	full, writes, syncs atomic.Int64 // see Counts
+	delay               atomic.Pointer[groupDelay]
+
 	err    atomic.Pointer[pgerror.Error]
 	failed chan struct{}
 	pool   sync.Pool // of chan struct{}
@@ -107,6 +110,9 @@ func (l *Log) lead(task *activity.Task, what need) {
 	}
 	err := l.Err()
 	if err == nil {
+		if task != nil && what == durable {
+			l.gather()
+		}
 		target := l.InsertLSN()
 		l.completeTo(target)
 		if err = l.write(target); err == nil && what == durable {
@@ -220,6 +226,7 @@ func (l *Log) write(target base.LSN) error {
 		if _, err := l.flush.file.WriteAt(l.buf[at:at+int(n)], l.offset(pos)); err != nil {
 			return pgerror.IO(err, "could not write to log file \"%s\" at offset %d, length %d", l.name(l.flush.seg), l.offset(pos), n)
 		}
+		l.flush.writes.Add(1)
 		pos += base.LSN(n)
 		l.flush.unsynced = true
 		l.written.Store(uint64(pos))
@@ -241,6 +248,7 @@ func (l *Log) syncFile() error {
 	if l.o.NoSync {
 		return nil
 	}
+	l.flush.syncs.Add(1)
 	if err := l.flush.file.Sync(); err != nil {
 		return pgerror.IO(err, "could not fsync file \"%s\"", l.path(l.flush.seg))
 	}

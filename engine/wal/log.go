@@ -65,8 +65,10 @@ type Log struct {
 	next base.LSN   // the end of the last record
 	prev base.LSN   // its start
 	head uint64     // insertions so far
+	made Counts     // guarded by mu: Records, Images and Bytes
 
 	checks   atomic.Uint32 // a bit for each resource manager whose records carry images to check redo by
+	packing  atomic.Uint32
 	redo     atomic.Uint64
 	inserted atomic.Uint64
 	written  atomic.Uint64 // bytes below are in the files; moved by the leader only
@@ -137,7 +139,7 @@ func (l *Log) InsertAt(b *Builder) (start, end base.LSN, err error) { return l.i
 func (l *Log) insertRecord(b *Builder, inOrder func(end base.LSN)) (start, end base.LSN, err error) {
 	for {
 		redo := l.RedoLSN()
-		n, err := b.assemble(redo, l.checks.Load())
+		n, err := b.assemble(redo, l.checks.Load(), packing(l.packing.Load()))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -174,6 +176,9 @@ func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func
 		}
 	}
 	from, prev, k := l.next, l.prev, l.head
+	l.made.Records++
+	l.made.Images += int64(b.images)
+	l.made.Bytes += int64(n)
 	s := &l.slots[k%insertSlots]
 	s.end = end
 	l.next, l.prev, l.head = end, start, k+1
@@ -253,6 +258,7 @@ func (l *Log) makeRoom(end base.LSN) error {
 	if uint64(end)-l.written.Load() <= uint64(len(l.buf)) {
 		return nil
 	}
+	l.flush.full.Add(1)
 	return l.await(nil, end-base.LSN(len(l.buf)), inFile)
 }
 

@@ -180,7 +180,7 @@ func TestImageIsCheckedAgainUnderTheLock(t *testing.T) {
 	var b Builder
 	b.Begin(10, 0, 1)
 	b.Block(0, base.PageTag{}, p, 0)
-	n, err := b.assemble(l.RedoLSN(), 0)
+	n, err := b.assemble(l.RedoLSN(), 0, unpacked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +447,7 @@ func FuzzDecode(f *testing.F) {
 	b.Block(1, base.PageTag{Block: 1}, nil, WillInit)
 	b.BlockData(1, []byte("x"))
 	b.Data([]byte("main"))
-	if _, err := b.assemble(0, 0); err != nil {
+	if _, err := b.assemble(0, 0, unpacked); err != nil {
 		f.Fatal(err)
 	}
 	raw := append([]byte(nil), b.head...)

@@ -75,6 +75,7 @@ type BlockRef struct {
 	Data     []byte
 
 	image             []byte
+	packing           packing
 	hole, hlen        int
 	imageLen, dataLen int
 }
@@ -93,10 +94,15 @@ func (r *Record) Block(id uint8) *BlockRef {
 func (b *BlockRef) ImageLen() int { return len(b.image) }
 
 // RestoreImage writes the image, of either kind, over a page; the block must have one.
-func (b *BlockRef) RestoreImage(p page.Page) {
-	copy(p[:b.hole], b.image[:b.hole])
+func (b *BlockRef) RestoreImage(p page.Page) error {
+	image, err := b.unpack()
+	if err != nil {
+		return err
+	}
+	copy(p[:b.hole], image[:b.hole])
 	clear(p[b.hole : b.hole+b.hlen])
-	copy(p[b.hole+b.hlen:], b.image[b.hole:])
+	copy(p[b.hole+b.hlen:], image[b.hole:])
+	return nil
 }
 
 // decode fills r from the bytes of one record, trusting none of them. Only the structure is checked, not the CRC.
@@ -146,11 +152,14 @@ func (r *Record) decodeBlock(h []byte) ([]byte, error) {
 	b.dataLen = int(binary.LittleEndian.Uint16(h[4:]))
 	b.hole, b.hlen = int(binary.LittleEndian.Uint16(h[6:])), int(binary.LittleEndian.Uint16(h[8:]))
 	b.Tag.Block = base.BlockNumber(binary.LittleEndian.Uint32(h[12:]))
-	if b.Tag.Fork > base.InitFork || b.hole+b.hlen > page.Size || b.HasCheck && fl&blkImage == 0 {
+	if b.Tag.Fork > base.InitFork || b.hole+b.hlen > page.Size || b.HasCheck && fl&blkImage == 0 || !packing(h[3]).known() {
 		return nil, pgerror.Corrupt("WAL record has an invalid block header")
 	}
 	if fl&blkImage != 0 {
 		b.imageLen = page.Size - b.hlen
+		if b.packing = packing(h[3]); b.packing != unpacked {
+			b.imageLen = int(binary.LittleEndian.Uint16(h[10:]))
+		}
 	}
 	h = h[blockHeaderSize:]
 	if fl&blkSameRel != 0 {

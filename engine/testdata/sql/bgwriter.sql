@@ -4,3 +4,6 @@ select checkpoints_timed >= 0 as timed, checkpoints_req > 0 as requested, checkp
   checkpoint_sync_time >= 0 as sync, buffers_checkpoint > 0 as pages, buffers_clean >= 0 as clean, maxwritten_clean >= 0 as stops,
   buffers_backend >= 0 as backend, buffers_backend_fsync = 0 as fsync, buffers_alloc > 0 as alloc, stats_reset <= now() as reset
   from pg_stat_bgwriter;
+select attname, atttypid::regtype from pg_attribute where attrelid = 'pg_stat_wal'::regclass and attnum > 0 order by attnum;
+select wal_records > 0 as records, wal_fpi >= 0 as images, wal_bytes > 0 as bytes, wal_buffers_full >= 0 as full, wal_write > 0 as writes,
+  wal_sync >= 0 as syncs, wal_write_time = 0 as write_time, wal_sync_time = 0 as sync_time, stats_reset <= now() as reset from pg_stat_wal;

@@ -1,0 +1,48 @@
+package wal
+
+import (
+	"manifold/engine/compression"
+	"manifold/engine/page"
+	"manifold/engine/pgerror"
+)
+
+// packing is how an image is compressed, as the block header has it: zero is not at all, else one more than the method.
+type packing uint8
+
+const unpacked packing = 0
+
+func packingOf(m compression.Method) packing { return packing(m) + 1 }
+
+func (p packing) method() compression.Method { return compression.Method(p - 1) }
+
+// known tells whether a header's byte is a packing.
+func (p packing) known() bool { return p <= packingOf(compression.Zstd) }
+
+// SetCompression has images compressed from now on (wal_compression); with on false they are not.
+func (l *Log) SetCompression(on bool, m compression.Method) {
+	p := unpacked
+	if on {
+		p = packingOf(m)
+	}
+	l.packing.Store(uint32(p))
+}
+
+// pack compresses the page without its hole; false when that does not make it smaller.
+func (k *builderBlock) pack(b *Builder, p packing) bool {
+	b.flat = append(append(b.flat[:0], k.page[:k.hole]...), k.page[int(k.hole)+int(k.hlen):page.Size]...)
+	var ok bool
+	k.packed, ok = compression.Append(k.packed[:0], b.flat, p.method())
+	return ok && len(k.packed) < len(b.flat)
+}
+
+// unpack gives the bytes of an image without its hole.
+func (b *BlockRef) unpack() ([]byte, error) {
+	if b.packing == unpacked {
+		return b.image, nil
+	}
+	out := make([]byte, page.Size-b.hlen)
+	if err := compression.Decode(out, b.image, b.packing.method()); err != nil {
+		return nil, pgerror.Corrupt("could not restore image of page %s: could not decompress image with %s", b.Tag, b.packing.method())
+	}
+	return out, nil
+}
