@@ -50,7 +50,9 @@ type Config struct {
 	Log           func(err *pgerror.Error, context string)
 	// Report gives the server's facts for the views of schema manifold; nil: there are none.
 	Report func(task *activity.Task, kind string) (cols []base.OID, rows [][]types.Datum, err error)
-	Reload func() bool // has the configuration read again, after which SetSettings is called; nil: cannot be asked
+	// Dropped is told of a database that is gone; nil: nobody asks.
+	Dropped func(database base.OID)
+	Reload  func() bool // has the configuration read again, after which SetSettings is called; nil: cannot be asked
 }
 
 // Engine is a running cluster.

@@ -149,5 +149,8 @@ func (h *commandHost) DropDatabase(_ *activity.Task, db base.OID) error {
 	delete(e.caches, db)
 	delete(e.plans, db)
 	e.mu.Unlock()
+	if e.cfg.Dropped != nil {
+		e.cfg.Dropped(db)
+	}
 	return e.cluster.Txns.DropDatabase(db)
 }

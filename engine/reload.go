@@ -21,6 +21,9 @@ type configured struct {
 func (e *Engine) SetSettings(values map[string]string) error {
 	old := e.configured.Load()
 	values = maps.Clone(values)
+	if values == nil {
+		values = map[string]string{}
+	}
 	for _, p := range setting.All() { // what needs a restart stays as it is
 		if p.Context != setting.Postmaster {
 			continue
@@ -47,8 +50,13 @@ func (e *Engine) Refresh(s *session.Session) {
 		return
 	}
 	before := c.before
-	if s.Configured+1 != c.generation {
+	if s.Configured+1 != c.generation { // what stood in those between is not known any more
 		before = map[string]string{}
+		for _, name := range s.Settings.Configured() {
+			if _, is := c.values[name]; !is {
+				e.reload(s, name, nil, nil)
+			}
+		}
 	}
 	s.Configured = c.generation
 	for name, text := range c.values {

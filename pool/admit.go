@@ -119,7 +119,7 @@ func (p *Pool) leave(l *Lease, parking, counted bool) {
 	} else {
 		p.free++
 	}
-	invariant.Assert(p.free <= p.limits.Slots, "pool %s: %d of %d slots free", p.name, p.free, p.limits.Slots)
+	invariant.Assert(p.free <= p.limits.Slots, "pool %s: %d of %d slots free", p.Name(), p.free, p.limits.Slots)
 	if l.long {
 		l.long = false
 		p.longs--

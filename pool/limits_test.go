@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"manifold/engine/activity"
+	"manifold/engine/base"
 	"manifold/engine/pgerror"
 )
 
@@ -43,6 +44,28 @@ func TestUserLimit(t *testing.T) {
 	a.Release()
 	b.Release()
 	<-c.ready
+}
+
+// TestRenamed: a database that has another name has the limits and the gate of that name; one that is dropped is forgotten.
+func TestRenamed(t *testing.T) {
+	ps := NewPools(func(name string) Limits { return Limits{Slots: len(name)} }, func(base.OID) (Backend, error) { return nil, nil })
+	p, err := ps.Get(1, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ps.Pause("bb"); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := ps.Get(1, "bb"); err != nil || q != p || p.Stat().Slots != 2 || p.Gate() == Open {
+		t.Errorf("%v %+v", err, p.Stat())
+	}
+	if _, err := ps.Get(1, "ccc"); err != nil || p.Gate() != Open {
+		t.Error(err, p.Gate())
+	}
+	ps.Drop(1)
+	if n := len(ps.Stats()); n != 0 {
+		t.Errorf("%d pools", n)
+	}
 }
 
 // TestReserve: superusers have slots beyond the others, and only those.

@@ -30,7 +30,7 @@ const starveEvery = 8
 
 // Pool is the slots and backends of one database.
 type Pool struct {
-	name     string
+	name     atomic.Pointer[string]
 	backends *puddle.Pool[*resident]
 	alive    atomic.Int32 // backends that exist
 	spare    atomic.Int32 // backends that may exist: slots and parked statements
@@ -76,7 +76,8 @@ type user struct {
 // New makes a pool; open makes its backends.
 func New(name string, limits Limits, open func() (Backend, error)) (*Pool, error) {
 	limits = limits.resolve()
-	p := &Pool{name: name, limits: limits, free: limits.Slots, turn: Normal, users: map[string]*user{}}
+	p := &Pool{limits: limits, free: limits.Slots, turn: Normal, users: map[string]*user{}}
+	p.name.Store(&name)
 	p.house.residents = map[*resident]bool{}
 	var err error
 	p.backends, err = puddle.NewPool(&puddle.Config[*resident]{
@@ -108,8 +109,8 @@ func New(name string, limits Limits, open func() (Backend, error)) (*Pool, error
 	return p, nil
 }
 
-// Name gives the name that New was given.
-func (p *Pool) Name() string { return p.name }
+// Name gives the name of the database.
+func (p *Pool) Name() string { return *p.name.Load() }
 
 // SetLimits changes the limits; statements that run keep their slots.
 func (p *Pool) SetLimits(limits Limits) {

@@ -44,20 +44,32 @@ func (ps *Pools) Get(database base.OID, name string) (*Pool, error) {
 			WithHint("ENABLE on the console lets clients in again.")
 	}
 	if p, ok := ps.byDB[database]; ok {
+		if p.Name() != name { // the database was renamed, for which nobody may be in it
+			p.name.Store(&name)
+			p.SetLimits(ps.limits(name))
+			ps.shutLocked(p)
+		}
 		return p, nil
 	}
 	p, err := New(name, ps.limits(name), func() (Backend, error) { return ps.open(database) })
 	if err != nil {
 		return nil, err
 	}
-	switch max(ps.gate, ps.shut[name]) {
+	ps.shutLocked(p)
+	ps.byDB[database] = p
+	return p, nil
+}
+
+// shutLocked shuts or opens the gate of a pool as its name says.
+func (ps *Pools) shutLocked(p *Pool) {
+	switch max(ps.gate, ps.shut[p.Name()]) {
+	case Open:
+		p.Resume()
 	case Pausing, Paused:
 		p.Pause()
 	case Suspended:
 		p.Suspend()
 	}
-	ps.byDB[database] = p
-	return p, nil
 }
 
 // Drop forgets the pool of a database that is being dropped; it must have no sessions.
@@ -79,7 +91,7 @@ func (ps *Pools) SetLimits(limits func(name string) Limits) {
 	defer ps.mu.Unlock()
 	ps.limits = limits
 	for _, p := range ps.byDB {
-		p.SetLimits(limits(p.name))
+		p.SetLimits(limits(p.Name()))
 	}
 }
 
@@ -168,12 +180,12 @@ func (ps *Pools) Named(name string) []*Pool {
 func (ps *Pools) namedLocked(name string) []*Pool {
 	var out []*Pool
 	for _, p := range ps.byDB {
-		if name == "" || p.name == name {
+		if name == "" || p.Name() == name {
 			out = append(out, p)
 		}
 	}
 	slices.SortFunc(out, func(a, b *Pool) int {
-		if a.name < b.name {
+		if a.Name() < b.Name() {
 			return -1
 		}
 		return 1

@@ -161,7 +161,7 @@ type Stat struct {
 func (p *Pool) Stat() Stat {
 	now := time.Now()
 	p.mu.Lock()
-	st := Stat{Name: p.name, Gate: p.gate, Limits: p.limits, Slots: p.limits.Slots, Running: p.limits.Slots - p.free + p.extra,
+	st := Stat{Name: p.Name(), Gate: p.gate, Limits: p.limits, Slots: p.limits.Slots, Running: p.limits.Slots - p.free + p.extra,
 		Parked: p.inside, Backends: int(p.alive.Load()), Leases: int(p.leases.Load()), InTx: p.open, Waiting: p.held}
 	for i := range p.queues {
 		st.Waiting += p.queues[i].Len()

@@ -179,6 +179,7 @@ func (s *server) open(c *config.Config) error {
 	cfg.Log = func(e *pgerror.Error, statement string) { s.log.Event(&session.Who{}, e, statement) }
 	cfg.Reload = func() bool { return s.ask(admin.Reload) }
 	cfg.Report = s.report
+	cfg.Dropped = func(database base.OID) { s.pools.Drop(database) } // the pools are made before anybody is let in
 	empty, err := engine.IsEmpty(cfg.FS)
 	if err != nil {
 		return err

@@ -258,6 +258,17 @@ func (s *Settings) Reload(name string, from, to *string) error {
 	return nil
 }
 
+// Configured gives the parameters that have their value from the configuration.
+func (s *Settings) Configured() []string {
+	var out []string
+	for name, e := range s.all() {
+		if e.source == sourceConfig {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 func (s *Settings) preset(name, text string, from source) error {
 	p, ok := setting.Lookup(name)
 	if !ok && strings.Contains(name, ".") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"manifold/engine/activity"
 	"manifold/engine/pgerror"
 	"manifold/pool"
 )
@@ -105,4 +106,34 @@ func TestCounts(t *testing.T) {
 	if total != 1 {
 		t.Errorf("%v", s.cfg.Registry.Errors())
 	}
+}
+
+// TestQueuedStatement: a statement that waits for a slot is seen with its text and what it waits for, and statement_timeout
+// counts that wait.
+func TestQueuedStatement(t *testing.T) {
+	s := startServer(t, pool.Limits{Slots: 1}, nil)
+	p, err := s.cfg.Pools.Get(5, "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := p.NewLease(activity.NewTask(99, nil), "x", false)
+	if _, err := holder.Acquire(pool.Normal); err != nil {
+		t.Fatal(err)
+	}
+	c := s.dial(t, map[string]string{"user": "bob", "database": "postgres", "statement_timeout": "200"})
+	c.read(1)
+	c.Send(query("select 1"))
+	c.flush()
+	for p.Stat().Waiting == 0 {
+		runtime.Gosched()
+	}
+	for e := s.cfg.Registry.List()[0]; e.Waiting != activity.EventSlot; e = s.cfg.Registry.List()[0] {
+		runtime.Gosched()
+	}
+	if i := s.cfg.Registry.List()[0].Info; i.State != "active" || i.Query != "select 1" {
+		t.Errorf("%+v", i)
+	}
+	c.want(1, "ERROR 57014 canceling statement due to statement timeout\nready I\n")
+	holder.Release()
+	holder.End()
 }

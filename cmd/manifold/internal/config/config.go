@@ -123,6 +123,16 @@ func (c *Config) check() error {
 	if (c.Certificate == "") != (c.Key == "") {
 		return mistake(c.File, 0, "tls.certificate and tls.key must be set together")
 	}
+	const reserved = "superuser_reserved_connections"
+	if p, ok := setting.Lookup(reserved); ok {
+		v := p.Default()
+		if text, set := c.PostgreSQL[reserved]; set {
+			v, _ = p.Parse(text) // it was checked when it was read
+		}
+		if v.Int >= int64(c.MaxClients) {
+			return mistake(c.File, 0, "postgresql.%s (%d) must be less than clients.max_clients (%d)", reserved, v.Int, c.MaxClients)
+		}
+	}
 	return nil
 }
 

@@ -52,6 +52,7 @@ func TestMistakes(t *testing.T) {
 		{"[databases.app]\nx = 1", `f.toml:2: unknown setting "databases.app.x": [databases.app] has max_clients, backends`},
 		{"[users.\"a b\"]\nbackends = \"x\"", `f.toml:2: users.a b.backends: want a whole number`},
 		{"[users]\nbackends = 1", `f.toml:2: users.backends is a table: [users.backends]`},
+		{"[clients]\nmax_clients = 3", `postgresql.superuser_reserved_connections (3) must be less than clients.max_clients (3)`},
 		{"[metrics]\naddress = \"9187\"", `f.toml:2: metrics.address: `},
 		{"[tls]\nkey = \"k\"", `tls.certificate and tls.key must be set together`},
 		{"data = ", `f.toml:1: `},
