@@ -334,6 +334,20 @@ func (l *Log) Recycle(keep base.LSN, spare int) error {
 			old = append(old, l.dir+"/"+n)
 		}
 	}
+	if len(old) == 0 {
+		return nil
+	}
+	// The names are durable before anybody writes to the files, also of those that were renamed before another failed.
+	err = l.reuse(old, next, limit)
+	e := l.syncDir(l.fs, !l.o.NoSync)
+	if e != nil {
+		l.Poison(e)
+	}
+	return errors.Join(err, e)
+}
+
+// reuse renames old segments to the next ones that do not exist, up to limit, and removes the others.
+func (l *Log) reuse(old []string, next, limit uint64) error {
 	for _, n := range old {
 		for ; next < limit; next++ {
 			if ok, err := vfs.Exists(l.fs, l.path(next)); err != nil || !ok {
@@ -351,10 +365,7 @@ func (l *Log) Recycle(keep base.LSN, spare int) error {
 			return pgerror.IO(err, "could not remove file \"%s\"", n)
 		}
 	}
-	if len(old) == 0 {
-		return nil
-	}
-	return l.syncDir(l.fs, !l.o.NoSync)
+	return nil
 }
 
 // Close flushes everything and closes the files. Nobody may use the log any more.

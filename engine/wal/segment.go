@@ -138,7 +138,11 @@ func (g geometry) create(fs vfs.FS, seg uint64, sync bool) error {
 	if err := fs.Rename(tmp, g.path(seg)); err != nil {
 		return pgerror.IO(err, "could not rename file \"%s\" to \"%s\"", tmp, g.path(seg))
 	}
-	return g.syncDir(fs, sync)
+	if err := g.syncDir(fs, sync); err != nil {
+		_ = fs.Remove(g.path(seg)) // nobody may write to a file whose name may be lost
+		return err
+	}
+	return nil
 }
 
 func (g geometry) syncDir(fs vfs.FS, sync bool) error {
