@@ -54,6 +54,7 @@ func (c *Client) refuse(err error) error {
 	if errors.As(err, &e) {
 		f := *e
 		f.Severity = pgerror.SeverityFatal
+		c.cfg.Registry.noteError(f.Code)
 		c.log(&f)
 		c.sayLast(&f)
 	}
