@@ -75,18 +75,19 @@ func Listen(addrs []Address, limits Limits, clients *session.Config) (*Server, e
 	for _, a := range addrs {
 		l, err := listen(a)
 		if err != nil {
-			s.closeListeners()
+			s.abandon()
 			return nil, err
 		}
 		pl, err := s.poller.Listen(l)
 		if err != nil {
 			_ = l.Close()
-			s.closeListeners()
+			s.abandon()
 			return nil, err
 		}
 		s.listeners = append(s.listeners, pl)
 	}
 	if len(s.listeners) == 0 {
+		s.abandon()
 		return nil, pgerror.New(pgerror.ConfigFileError, "there is no address to listen at").
 			WithHint("Set listen or unix_socket_directory.")
 	}
@@ -236,6 +237,12 @@ func (s *Server) Shutdown(ctx context.Context, mode Mode) error {
 		s.closeListeners()
 	}
 	return err
+}
+
+// abandon gives up what Listen has made, when Run will not.
+func (s *Server) abandon() {
+	s.closeListeners()
+	s.poller.Close()
 }
 
 func (s *Server) closeListeners() {

@@ -93,5 +93,5 @@ func TestSocketInTheWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.closeListeners()
+	s.abandon()
 }

@@ -48,7 +48,7 @@ func ranks() map[string]int {
 
 // mechanisms are the packages that must have a README.
 func mechanisms() []string {
-	return []string{"pool", "proxy/wire", "proxy/auth", "proxy/park", "proxy/session", "proxy/admin", "aux/metrics", "engine/buffer", "engine/lock", "engine/wal", "engine/txn",
+	return []string{"pool", "proxy/wire", "proxy/auth", "proxy/park", "proxy/session", "engine/session", "proxy/admin", "aux/metrics", "engine/buffer", "engine/lock", "engine/wal", "engine/txn",
 		"engine/mvcc", "engine/trigger", "engine/access/heap", "engine/access/btree", "engine/access/toast", "engine/predicate", "engine/isolation", "engine/crashlab", "engine/recovery", "engine/vfs", "engine/types", "engine/setting"}
 }
 
