@@ -47,7 +47,20 @@ func (p *Pool) enter(l *Lease, c Class) (bool, error) {
 		return false, nil
 	}
 	p.pushLocked(l)
+	p.pressLocked()
 	return false, nil
+}
+
+// wavers is how many statements for each slot may have let others go first at a time: without a bound the pool would bound
+// nothing that statements need besides a slot.
+const wavers = 4
+
+// pressLocked tells statements that run for long whether one that has not begun waits for them.
+func (p *Pool) pressLocked() {
+	pressed := p.queues[Normal].Len() > 0 && p.waived < wavers*p.limits.Slots && p.admitsLocked(Normal)
+	if p.pressed.Load() != pressed {
+		p.pressed.Store(pressed)
+	}
 }
 
 func (p *Pool) pushLocked(l *Lease) {
@@ -105,6 +118,10 @@ func (p *Pool) grantLocked(l *Lease) {
 		if l.counted {
 			p.parked--
 		}
+		if l.waived {
+			l.waived = false
+			p.waived--
+		}
 		l.resuming, l.counted = false, false
 		p.noteSpareLocked()
 	}
@@ -129,6 +146,10 @@ func (p *Pool) leave(l *Lease, parking, counted bool) {
 	if parking {
 		l.resuming, l.counted = true, counted
 		p.inside++
+		if l.waives {
+			l.waives, l.waived = false, true
+			p.waived++
+		}
 		u.inside++
 		if counted {
 			p.parked++
@@ -150,7 +171,7 @@ func (p *Pool) dispatchLocked() {
 	for p.free > 0 {
 		c, ok := p.chooseLocked()
 		if !ok {
-			return
+			break
 		}
 		l, _ := p.queues[c].Pop()
 		if limited(c) {
@@ -160,6 +181,7 @@ func (p *Pool) dispatchLocked() {
 		p.grantLocked(l)
 		l.ready <- struct{}{} // has room for one; never blocks
 	}
+	p.pressLocked()
 }
 
 // chooseLocked picks the class that is next.

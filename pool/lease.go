@@ -23,6 +23,7 @@ type Lease struct {
 	res     *puddle.Resource[*resident] // nil: no backend
 	holds   bool                        // a slot
 	yielded bool
+	waives  bool          // the slot is given up for others only
 	rests   bool          // the session rests inside a transaction, or will
 	ready   chan struct{} // nil until the lease has first been queued
 	tally   tally
@@ -36,6 +37,7 @@ type Lease struct {
 	extra    bool                // guarded by pool.mu; the slot is one of the reserve
 	long     bool                // guarded by pool.mu; counted in pool.longs
 	open     bool                // guarded by pool.mu; counted in pool.open
+	waived   bool                // guarded by pool.mu; counted in pool.waived
 	resuming bool                // guarded by pool.mu; counted in pool.inside
 	counted  bool                // guarded by pool.mu; counted in pool.parked
 }
@@ -46,6 +48,7 @@ func (p *Pool) NewLease(task *activity.Task, userName string, super bool) *Lease
 	l := &Lease{pool: p, user: p.join(userName), super: super, task: task}
 	l.entry.Value = l
 	task.SetSlots(l)
+	task.SetPressure(&p.pressed)
 	p.leases.Add(1)
 	return l
 }
@@ -54,6 +57,7 @@ func (p *Pool) NewLease(task *activity.Task, userName string, super bool) *Lease
 func (l *Lease) End() {
 	invariant.Assert(!l.holds && l.res == nil, "lease ends with a slot or backend")
 	l.task.SetSlots(nil)
+	l.task.SetPressure(nil)
 	l.Rest(false)
 	l.flush()
 	l.pool.leases.Add(-1)
@@ -150,6 +154,7 @@ func (l *Lease) take() (Backend, error) {
 		return nil, pgerror.From(err)
 	}
 	l.res = res
+	l.task.BeginSlice()
 	r := res.Value()
 	r.lease.Store(l)
 	return r.Backend, nil
@@ -237,7 +242,8 @@ func (l *Lease) Yield() {
 	}
 	l.holds, l.yielded = false, true
 	event, _ := l.task.Waiting()
-	counted := event != activity.EventPgSleep && event != activity.EventClientRead && event != activity.EventClientWrite
+	l.waives = event == activity.EventSlot // it lets others go first
+	counted := !l.waives && event != activity.EventPgSleep && event != activity.EventClientRead && event != activity.EventClientWrite
 	l.pool.leave(l, true, counted)
 }
 

@@ -98,3 +98,38 @@ func TestLongStatements(t *testing.T) {
 	}
 	take(t, lease(p, "u", false), Normal)
 }
+
+// TestLongLetsOthersGo: a statement that runs for long lets one that has not begun go first, and goes on after it.
+func TestLongLetsOthersGo(t *testing.T) {
+	p := newPool(t, Limits{Slots: 1})
+	task := activity.NewTask(1, nil)
+	long, short := p.NewLease(task, "u", false), lease(p, "u", false)
+	if _, err := long.Acquire(Normal); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		_, err := short.Acquire(Normal)
+		if err == nil {
+			short.Release()
+		}
+		got <- err
+	}()
+	for begin := time.Now(); ; {
+		if err := task.Breathe(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-got:
+			if st := p.Stat(); err != nil || st.Running != 1 || st.Parked != 0 {
+				t.Errorf("%v %+v", err, st)
+			}
+			long.Release()
+			return
+		default:
+		}
+		if time.Since(begin) > 20*time.Second {
+			t.Fatal("nobody was let in")
+		}
+	}
+}

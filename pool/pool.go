@@ -35,12 +35,14 @@ type Pool struct {
 	alive    atomic.Int32 // backends that exist
 	spare    atomic.Int32 // backends that may exist: slots and parked statements
 	leases   atomic.Int32
+	pressed  atomic.Bool // one that has not begun waits, and a statement that has run for long should let it go first
 
 	mu      sync.Mutex
 	limits  Limits           // guarded by mu
 	free    int              // guarded by mu; below zero while the number of slots shrinks
 	extra   int              // guarded by mu; slots of the reserve that are taken
 	longs   int              // guarded by mu; slots that Long statements have
+	waived  int              // guarded by mu; of inside, those that let others go first
 	inside  int              // guarded by mu; statements that gave their slot up and will resume
 	parked  int              // guarded by mu; those of them that count against Limits.Parked
 	open    int              // guarded by mu; sessions that rest inside a transaction

@@ -24,6 +24,8 @@ type Task struct {
 	SessionID uint32
 
 	slots     Slots
+	pressed   *atomic.Bool // others wait for a slot that this task may hold; nil: there are no others
+	slice     int64        // since when they wait, as far as the task has noticed, in Unix nanoseconds; zero: not yet
 	interrupt atomic.Pointer[pgerror.Error]
 	fatal     atomic.Pointer[pgerror.Error] // why the session must end
 	wake      func()
@@ -49,6 +51,35 @@ func NewTask(sessionID uint32, slots Slots) *Task {
 
 // SetSlots joins the task to the pool whose slot it holds.
 func (t *Task) SetSlots(s Slots) { t.slots = s }
+
+// SetPressure gives what tells that statements which have not begun wait for a slot, for Breathe.
+func (t *Task) SetPressure(pressed *atomic.Bool) { t.pressed = pressed }
+
+// slice is how long a statement keeps its slot while others wait that have not begun.
+const slice = 10 * time.Millisecond
+
+// BeginSlice says that the task has just got its slot.
+func (t *Task) BeginSlice() { t.slice = 0 }
+
+// Breathe is Interrupted at a place without pins, latches and mutexes, as between two batches of rows: a statement that has
+// had its slot for long there lets one go first that has not begun.
+func (t *Task) Breathe() error {
+	if t.pressed != nil && t.pressed.Load() && t.held == 0 {
+		t.makeRoom(time.Now().UnixNano())
+	}
+	return t.Interrupted()
+}
+
+func (t *Task) makeRoom(now int64) {
+	switch {
+	case t.slice == 0:
+		t.slice = now
+	case now-t.slice > int64(slice):
+		t.begin(EventSlot)
+		t.end()
+		t.slice = 0
+	}
+}
 
 // SetWake gives what Terminate calls to end a wait of the task's goroutine that is not in Wait, as for a client's next
 // message. It is set before the task is known to others, and called from any goroutine.

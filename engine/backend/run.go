@@ -110,7 +110,7 @@ func (b *Backend) drive(r *run, out Sink, formats []int16, max int) (done bool, 
 		if max > 0 && sent >= max {
 			return false, nil
 		}
-		if err := b.s.Task.Interrupted(); err != nil {
+		if err := b.s.Task.Breathe(); err != nil {
 			return false, err
 		}
 		r.want = growWant(r.want)

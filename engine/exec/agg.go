@@ -176,7 +176,7 @@ func (a *aggOp) consume(x *Context, from source) error {
 		if b == nil {
 			break
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 		if err := a.add(x, b); err != nil {

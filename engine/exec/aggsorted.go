@@ -31,7 +31,7 @@ func (a *aggOp) nextRound(x *Context, want int) (bool, error) {
 			if b, err = a.child.next(x, vector.BatchSize); err != nil {
 				return false, err
 			}
-			if err := x.Task.Interrupted(); err != nil {
+			if err := x.Task.Breathe(); err != nil {
 				return false, err
 			}
 		}

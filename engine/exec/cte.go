@@ -161,7 +161,7 @@ func (r *recursiveUnion) next(x *Context, want int) (*vector.Batch, error) {
 
 func (r *recursiveUnion) read(x *Context, want int) (*vector.Batch, error) {
 	for {
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return nil, err
 		}
 		op := r.left

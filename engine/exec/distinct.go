@@ -134,7 +134,7 @@ func (s *setOp) count(x *Context, op operator, side int) error {
 		if b == nil || err != nil {
 			return err
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 		for k := range b.Live() {

@@ -127,5 +127,8 @@ func (e *emitter) pull(x *Context, want int, from source) (*vector.Batch, error)
 		if out, err := e.rows(x, b, nil); out != nil || err != nil {
 			return out, err
 		}
+		if err := x.Task.Breathe(); err != nil {
+			return nil, err
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (h *hashJoin) build(x *Context) error {
 		if b == nil {
 			break
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 		if h.parts != nil {

@@ -189,7 +189,7 @@ func (n *nestLoop) nextOuter(x *Context, want int) (bool, error) {
 		}
 		n.outer, n.at = b, 0
 	}
-	if err := x.Task.Interrupted(); err != nil {
+	if err := x.Task.Breathe(); err != nil {
 		return false, err
 	}
 	n.lane = n.outer.Lane(n.at)

@@ -82,7 +82,7 @@ func (m *mergeJoin) advance(x *Context, s *mergeSide) error {
 			s.done = true
 			return nil
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 	}

@@ -88,7 +88,7 @@ func (m *modifyOp) next(x *Context, want int) (*vector.Batch, error) {
 				m.done = true
 				break
 			}
-			if err := x.Task.Interrupted(); err != nil {
+			if err := x.Task.Breathe(); err != nil {
 				return nil, err
 			}
 			m.batch, m.at = b, 0

@@ -101,7 +101,7 @@ func (s *sortOp) load(x *Context) error {
 		if b == nil {
 			break
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 		if err := s.addBatch(b); err != nil {
