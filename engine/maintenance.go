@@ -8,6 +8,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/lock"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
 	"manifold/engine/session"
@@ -159,6 +160,18 @@ func (e *Engine) maintain(task *activity.Task, login Login, name string, vacuum,
 	s.Worker = &session.Worker{Peers: &e.vacuuming, Yield: func() {
 		task.Cancel(pgerror.New(pgerror.QueryCanceled, "canceling autovacuum task"))
 	}}
+	// Nobody copies or drops the database meanwhile: a copy of pg_class must not be newer than what it says of the tables.
+	owner := e.cluster.Locks.NewOwner(task.SessionID)
+	defer owner.Close()
+	owner.SetYield(s.Worker.Yield)
+	if _, err := e.cluster.Locks.Acquire(task, owner, lock.Request{Tag: lock.Object(0, bootstrap.RelDatabase, login.Database.OID, 0),
+		Mode: lock.RowExclusive, Session: true, NoWait: true}); err != nil {
+		e.Unregister(s)
+		if pgerror.Code(err) == pgerror.LockNotAvailable {
+			return nil // another round
+		}
+		return err
+	}
 	sql := strings.Join(what, " ") + " " + name
 	s.Update(func(i *session.Info) {
 		i.BackendType, i.State, i.Query, i.QueryStart = "autovacuum worker", "active", "autovacuum: "+sql, time.Now()
