@@ -73,6 +73,9 @@ func TestCrowd(t *testing.T) {
 		if st.Running+st.Parked+st.Waiting+st.Leases+st.InTx != 0 {
 			t.Fatalf("left: %+v", st)
 		}
+		if p := c.p; p.waived+p.longs+p.extra+p.held+p.parked != 0 || p.pressed.Load() {
+			t.Fatalf("left: %d waived, %d long, %d of the reserve, %d held, %d parked", p.waived, p.longs, p.extra, p.held, p.parked)
+		}
 		c.pools.Close()
 		if c.made.Load() != c.closed.Load() {
 			t.Fatalf("%d backends made, %d closed", c.made.Load(), c.closed.Load())
@@ -194,7 +197,7 @@ func (c *crowd) use(r *rand.Rand, l *Lease, b *toy, task *activity.Task) {
 	c.enter()
 	for range r.IntN(3) {
 		c.running.Add(-1)
-		event := [...]activity.Event{activity.EventLockTuple, activity.EventClientWrite, activity.EventPgSleep}[r.IntN(3)]
+		event := [...]activity.Event{activity.EventLockTuple, activity.EventClientWrite, activity.EventPgSleep, activity.EventSlot}[r.IntN(4)]
 		if r.IntN(2) == 0 {
 			task.BeginWait(event)
 			task.EndWait()
