@@ -20,6 +20,7 @@ import (
 const painConfig = `
 [pool]
 backends = 1
+reserve = 0
 [[hba]]
 type = "host"
 method = "trust"
@@ -158,32 +159,34 @@ func y2(t *testing.T, s *crashServer) *pgconn.PgConn { return s.client(t, "user=
 const spin = "select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b"
 
 func cancelWhileQueued(t *testing.T, s *crashServer) {
-	hog, x := s.client(t, "user=postgres"), s.client(t, "user=postgres")
-	spinning := begins(t, hog, spin)
-	queued := begins(t, x, "select 1")
-	for left, early := true, 0; left; {
-		if err := x.CancelRequest(t.Context()); err != nil {
+	x, console := s.client(t, "user=postgres"), s.client(t, "user=postgres dbname=pgbouncer")
+	if err := <-begins(t, console, "PAUSE postgres"); err != nil {
+		t.Fatal(err)
+	}
+	cancelled(t, x, "select 1") // queued
+	if err := <-begins(t, console, "RESUME postgres"); err != nil {
+		t.Fatal(err)
+	}
+	cancelled(t, x, spin) // running
+	must(t, x, "select 1")
+}
+
+// cancelled begins a statement that does not end by itself, and cancels it.
+func cancelled(t *testing.T, c *pgconn.PgConn, sql string) {
+	t.Helper()
+	done := begins(t, c, sql)
+	for {
+		if err := c.CancelRequest(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		select {
-		case err := <-queued:
-			if err == nil && early < 100 { // it came before the other
-				early++
-				queued = begins(t, x, "select 1")
-				continue
-			}
-			left = false
+		case err := <-done:
 			if code(err) != "57014" {
-				t.Errorf("queued: %v", err)
+				t.Errorf("%s: %v", sql, err)
 			}
+			return
 		case <-time.After(20 * time.Millisecond):
 		}
-	}
-	if err := hog.CancelRequest(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-spinning; code(err) != "57014" {
-		t.Errorf("running: %v", err)
 	}
 }
 
