@@ -17,6 +17,7 @@ type item struct {
 	set     relset
 	rel     *rel
 	full    *query.FromJoin // a full join
+	quals   []query.Expr    // conditions over the rows of the full join
 	inside  *island         // the item's own island
 	join    query.JoinType  // Left, Semi or Anti when the item is the right side of such a join; else Inner
 	on      []query.Expr
@@ -111,8 +112,13 @@ func (l *level) place(isl *island) {
 		rels := exprRels(q)
 		placed := false
 		for _, i := range isl.items {
-			if i.join == query.JoinInner && i.rel != nil && !rels.empty() && rels.within(i.set) {
+			switch {
+			case i.join != query.JoinInner || rels.empty() || !rels.within(i.set):
+			case i.rel != nil:
 				i.rel.quals = append(i.rel.quals, q)
+				placed = true
+			case i.full != nil:
+				i.quals = append(i.quals, q)
 				placed = true
 			}
 		}
@@ -248,7 +254,7 @@ func (l *level) itemPaths(isl *island, i *item) {
 	}
 }
 
-// withLeftover puts conditions that no join of an island took (those without columns) over its paths.
+// withLeftover puts conditions that no join and no item of an island took (those without columns) over its paths.
 func (l *level) withLeftover(isl *island, r *joinRel) []*path {
 	var rest []query.Expr
 	for _, q := range isl.quals {
@@ -259,12 +265,20 @@ func (l *level) withLeftover(isl *island, r *joinRel) []*path {
 	if len(rest) == 0 {
 		return r.paths
 	}
-	sel := l.allSelectivity(rest)
-	r.rows = clampRows(r.rows * sel)
-	out := make([]*path, len(r.paths))
-	for i, p := range r.paths {
+	r.rows = clampRows(r.rows * l.allSelectivity(rest))
+	return l.filtered(r.paths, rest)
+}
+
+// filtered puts conditions over paths.
+func (l *level) filtered(paths []*path, quals []query.Expr) []*path {
+	if len(quals) == 0 {
+		return paths
+	}
+	sel := l.allSelectivity(quals)
+	out := make([]*path, len(paths))
+	for i, p := range paths {
 		out[i] = &path{kind: pathFilter, set: p.set, need: p.need, rows: clampRows(p.rows * sel), startup: p.startup,
-			total: p.total + l.qualCost(rest)*p.rows, width: p.width, order: p.order, left: p, filter: rest}
+			total: p.total + l.qualCost(quals)*p.rows, width: p.width, order: p.order, left: p, filter: quals}
 	}
 	return out
 }
@@ -296,4 +310,6 @@ func (l *level) fullJoin(i *item) {
 	if m := l.mergePath(a, b, query.JoinFull, i.on, nil, hash, i.rows); m != nil {
 		i.paths = addPath(i.paths, m, false)
 	}
+	i.rows = clampRows(i.rows * l.allSelectivity(i.quals))
+	i.paths = l.filtered(i.paths, i.quals)
 }
