@@ -396,6 +396,8 @@ type materialOp struct {
 	filled   bool
 	run      uint64
 	reader   storeReader
+	params   []int    // what the rows depend on
+	stamps   []uint64 // of params, when the rows were read
 }
 
 func (in *Instance) materialOp(p *plan.Material) (operator, error) {
@@ -403,19 +405,29 @@ func (in *Instance) materialOp(p *plan.Material) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &materialOp{emitter: e, variable: variables(p.Child)}
+	m := &materialOp{emitter: e, variable: variables(p.Child), params: p.Params, stamps: make([]uint64, len(p.Params))}
 	m.child, err = in.build(p.Child)
 	return m, err
 }
 
 func (m *materialOp) open(x *Context) error {
 	m.reset()
-	if m.filled && m.run == x.Eval.Run && x.recheck == nil {
+	if m.filled && m.run == x.Eval.Run && x.recheck == nil && m.current(x) {
 		m.reader.rewind(&m.store)
 		return nil
 	}
 	m.filled = false
 	return m.child.open(x)
+}
+
+// current tells whether the rows would be the same if they were read again.
+func (m *materialOp) current(x *Context) bool {
+	for i, p := range m.params {
+		if m.stamps[i] != x.Eval.ExecSet[p] {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *materialOp) next(x *Context, want int) (*vector.Batch, error) {
@@ -425,6 +437,9 @@ func (m *materialOp) next(x *Context, want int) (*vector.Batch, error) {
 			return nil, err
 		}
 		m.filled, m.run = true, x.Eval.Run
+		for i, p := range m.params {
+			m.stamps[i] = x.Eval.ExecSet[p]
+		}
 		m.reader.rewind(&m.store)
 	}
 	return m.pull(x, want, func(_ *Context, want int) (*vector.Batch, error) { return m.reader.read(want) })

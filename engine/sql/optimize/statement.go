@@ -125,6 +125,9 @@ func (p *planner) finish() {
 		b.ID = id
 		id++
 		Expressions(n, see)
+		if m, ok := n.(*plan.Material); ok {
+			m.Params = p.paramsOf(m.Child)
+		}
 	}
 	Walk(p.stmt.Root, visit)
 	for _, s := range p.stmt.SubPlans {
@@ -137,6 +140,47 @@ func (p *planner) finish() {
 	for i := range slots {
 		p.stmt.Slots[i] = slots[i] != nil && !bad[i] && !p.pinned[i]
 	}
+}
+
+// paramsOf gives the executor parameters that a plan reads, with its sub-plans, and does not set itself.
+func (p *planner) paramsOf(n plan.Node) []int {
+	reads := make([]bool, len(p.stmt.Params))
+	sets := make([]bool, len(p.stmt.Params))
+	var tree func(plan.Node)
+	see := func(e query.Expr) {
+		query.Walk(e, func(x query.Expr) bool {
+			switch x := x.(type) {
+			case *query.Param:
+				if x.Exec {
+					reads[x.N] = true
+				}
+			case *query.SubExpr:
+				for _, s := range x.Params {
+					sets[s.N] = true
+				}
+				tree(p.stmt.SubPlans[x.Plan].Root)
+			}
+			return true
+		})
+	}
+	tree = func(n plan.Node) {
+		Walk(n, func(n plan.Node) {
+			if j, ok := n.(*plan.NestLoop); ok {
+				for _, s := range j.Params {
+					sets[s.N] = true
+				}
+			}
+			Expressions(n, see)
+		})
+	}
+	tree(n)
+	var out []int
+	for i := range reads {
+		if reads[i] && !sets[i] {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // levelRecursion makes the levels of recursive WITH queries uniform: the analysis counts from the branches of the union

@@ -288,10 +288,12 @@ type Sort struct {
 	Bound query.Expr // LIMIT + OFFSET above, when they allow a top-N sort; nil otherwise
 }
 
-// Material keeps its input's rows so that they can be read again. Natural columns: Child's.
+// Material keeps its input's rows so that they can be read again, as long as the executor parameters that they depend on stay as
+// they are. Natural columns: Child's.
 type Material struct {
 	Base
-	Child Node
+	Child  Node
+	Params []int
 }
 
 // AggStrategy is how groups are found.
