@@ -60,6 +60,7 @@ type Limits struct {
 	Reserve int   // of them for superusers
 	Logins  int   // that look themselves up in the catalogs at a time; 0 chooses by the number of processors
 	Memory  int64 // bytes of heap and stacks above which nobody is let in; 0 is no limit
+	Ballast int64 // bytes of heap that are never touched, and do not count
 }
 
 // Listen binds the addresses. Clients are told that the server is starting until SetPhase(Running). The server sets Admit,
@@ -128,7 +129,7 @@ func (s *Server) Accepted() int { return int(s.accepted.Load()) }
 func (s *Server) Logins() (busy, waiting int) { return s.clients.Logins.Waiting() }
 
 // Memory gives the bytes of heap and stacks that were in use lately.
-func (s *Server) Memory() int64 { return s.memory.used() }
+func (s *Server) Memory() int64 { return max(0, s.memory.used()-s.limits.Load().Ballast) }
 
 // Refused gives the number of connections turned away for the limit of clients.
 func (s *Server) Refused() int { return int(s.refused.Load()) }
@@ -152,10 +153,10 @@ func (s *Server) admit() error {
 		s.refused.Add(1)
 		return pgerror.New(pgerror.TooManyConnections, "sorry, too many clients already")
 	}
-	if used := s.memory.used(); l.Memory > 0 && used > l.Memory {
+	if used := s.memory.used() - l.Ballast; l.Memory > 0 && used > l.Memory {
 		s.refused.Add(1)
 		return pgerror.New(pgerror.TooManyConnections, "sorry, too many clients already").
-			WithDetail("The server uses %d MB of memory; memory.limit is %d MB.", used>>20, l.Memory>>20)
+			WithDetail("The server uses %d MB of memory; %d MB are the limit for new clients.", used>>20, l.Memory>>20)
 	}
 	return nil
 }

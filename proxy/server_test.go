@@ -95,3 +95,31 @@ func TestSocketInTheWay(t *testing.T) {
 	}
 	s.abandon()
 }
+
+// TestMemoryLimit: beyond it nobody new is let in, and is told so.
+func TestMemoryLimit(t *testing.T) {
+	s := &Server{clients: &session.Config{Logins: session.NewLogins(1)}}
+	s.SetLimits(Limits{Clients: 9, Memory: 1})
+	s.SetPhase(Running)
+	if err := s.admit(); pgerror.Code(err) != pgerror.TooManyConnections || !strings.Contains(pgerror.From(err).Detail, "limit for new clients") {
+		t.Errorf("%v", err)
+	}
+	s.SetLimits(Limits{Clients: 9, Memory: 1, Ballast: 1 << 40})
+	if err := s.admit(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReserve: the last places are not for everybody.
+func TestReserve(t *testing.T) {
+	s := &Server{clients: &session.Config{Logins: session.NewLogins(1)}}
+	s.SetLimits(Limits{Clients: 3, Reserve: 2})
+	s.active.Store(1)
+	if err := s.ordinary(); err != nil {
+		t.Error(err)
+	}
+	s.active.Store(2)
+	if err := s.ordinary(); err == nil || pgerror.From(err).Message != "remaining connection slots are reserved for non-replication superuser connections" {
+		t.Error(err)
+	}
+}

@@ -45,7 +45,7 @@ func (s *server) clientLimits(c *config.Config) proxy.Limits {
 		n = room
 	}
 	return proxy.Limits{Clients: n, Reserve: int(values(c.PostgreSQL).get("superuser_reserved_connections").Int), Logins: c.Logins,
-		Memory: c.MemoryLimit / 10 * 9}
+		Memory: c.MemoryLimit / 10 * 9, Ballast: c.Headroom}
 }
 
 // spareFiles is what a server opens besides its clients' sockets, unless that would be more than half of what it may open.
