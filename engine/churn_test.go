@@ -27,3 +27,25 @@ func TestVersionChurn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestQueueTable pins that a table which loses its oldest rows as fast as it gets new ones keeps its index small.
+func TestQueueTable(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	c.run("create table q (k int primary key)")
+	for i := range 6 {
+		c.run(fmt.Sprintf("insert into q select generate_series(%d, %d)", i*10000, i*10000+9999))
+		c.run(fmt.Sprintf("delete from q where k < %d", i*10000+9000))
+		e.RefreshHorizon()
+		c.run("vacuum q")
+	}
+	if got := c.run("select pg_relation_size('q_pkey') / 8192 < 80, count(*), min(k) from q"); !strings.Contains(got, "t|1000|59000") {
+		t.Errorf("the index has grown: %s, %s", got, c.run("select pg_relation_size('q_pkey') / 8192"))
+	}
+	if got := c.run("select count(*) from (select k from q order by k desc) x where k between 59000 and 59999"); !strings.Contains(got, "1000") {
+		t.Error(got)
+	}
+	if err := e.Shutdown(); err != nil {
+		t.Error(err)
+	}
+}

@@ -42,26 +42,28 @@ func (e *Engine) Checkpoint(timed bool, pace func(done, total int) error) (check
 // spareSegments gives how many old segments of the log are kept for reuse: for the log that the next checkpoint's interval will
 // probably need, within min_wal_size and max_wal_size. A rise is followed at once, a fall slowly.
 func (e *Engine) spareSegments() int {
+	if !e.setting("wal_recycle").Bool {
+		return 0
+	}
 	distance := float64(e.RedoDistance())
 	e.logPerCheckpoint = max(distance, 0.9*e.logPerCheckpoint+0.1*distance)
 	segment := float64(e.cluster.Control.Get().SegmentSize)
-	least, most := float64(e.megabytes("min_wal_size")), float64(e.megabytes("max_wal_size"))
+	least, most := float64(e.setting("min_wal_size").Int<<20), float64(e.setting("max_wal_size").Int<<20)
 	return max(segmentsAhead, int(min(max(1.1*e.logPerCheckpoint, least), most)/segment))
 }
 
-// megabytes gives a setting of the configuration in bytes.
-func (e *Engine) megabytes(name string) int64 {
+// setting gives the configuration's value of a parameter that must exist.
+func (e *Engine) setting(name string) setting.Value {
 	p, ok := setting.Lookup(name)
 	if !ok {
-		return 0
+		return setting.Value{}
 	}
-	v := p.Default()
 	if text, ok := e.configured.Load().values[p.Name]; ok {
-		if set, err := p.Parse(text); err == nil {
-			v = set
+		if v, err := p.Parse(text); err == nil {
+			return v
 		}
 	}
-	return v.Int << 20
+	return p.Default()
 }
 
 // CleanBuffers writes up to max dirty pages among the next ones that the clock can evict, and gives how many it wrote.

@@ -8,6 +8,7 @@ import (
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
+	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
 	"manifold/engine/activity"
 	"manifold/engine/base"
@@ -294,6 +295,7 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 	}
 	defer c.Session.Update(func(i *session.Info) { i.Progress = nil })
 	start, used := time.Now(), c.Task.Buffers
+	before := c.indexPages(d)
 	r, err := vacuum.Table(c.Task, c.Tx.Manager(), t, indexes, vo)
 	if err != nil {
 		return err
@@ -301,7 +303,7 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 	if o.verbose {
 		now := c.Task.Buffers
 		used = activity.BufferCounts{Hit: now.Hit - used.Hit, Read: now.Read - used.Read, Dirtied: now.Dirtied - used.Dirtied}
-		c.tellVacuumed(d, r, used, time.Since(start))
+		c.tellVacuumed(d, r, before, used, time.Since(start))
 	}
 	c.Builder.Stats.Table(d.File.Database, d.OID).Vacuumed(time.Now().UnixNano(), r.Dying, c.Session.Worker != nil)
 	if err := c.keepVacuumCounts(d, t, r); err != nil || d.ToastRel == nil || o.noToast {
@@ -337,7 +339,16 @@ func (c *Context) cutTail(d *relation.Desc, vo *vacuum.Options) {
 	vo.Release = func() { locks.Release(owner, tag, lock.AccessExclusive, false) }
 }
 
-func (c *Context) tellVacuumed(d *relation.Desc, r vacuum.Report, used activity.BufferCounts, took time.Duration) {
+// indexPages counts the pages that the indexes of a table do not use.
+func (c *Context) indexPages(d *relation.Desc) []btree.Pages {
+	var out []btree.Pages
+	for _, ix := range d.Indexes {
+		out = append(out, c.Opened.Tree(ix, d.Logged()).Pages())
+	}
+	return out
+}
+
+func (c *Context) tellVacuumed(d *relation.Desc, r vacuum.Report, before []btree.Pages, used activity.BufferCounts, took time.Duration) {
 	share := func(n base.BlockNumber) float64 {
 		if r.Pages == 0 {
 			return 100
@@ -356,8 +367,11 @@ func (c *Context) tellVacuumed(d *relation.Desc, r vacuum.Report, used activity.
 		need, r.DeadPages, share(r.DeadPages), r.DeadPointers)
 	if r.IndexPasses > 0 {
 		for i, ix := range d.Indexes {
-			if n, err := c.Opened.Tree(ix, d.Logged()).Blocks(); err == nil {
-				fmt.Fprintf(&b, "index \"%s\": pages: %d in total, %d entries removed, %d remain\n", ix.Name, n, r.IndexRemoved[i], r.IndexKept[i])
+			tree := c.Opened.Tree(ix, d.Logged())
+			if n, err := tree.Blocks(); err == nil {
+				p := tree.Pages()
+				fmt.Fprintf(&b, "index \"%s\": pages: %d in total, %d newly deleted, %d currently deleted, %d reusable\n", ix.Name, n,
+					p.Went-before[i].Went, p.Free, p.Reusable)
 			}
 		}
 	}

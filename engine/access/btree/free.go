@@ -14,7 +14,8 @@ import (
 type FreePages struct {
 	mu     sync.Mutex // guards all below
 	list   []freePage
-	listed bool // every page has been looked at
+	listed bool  // every page has been looked at
+	went   int64 // pages taken out of the tree so far
 }
 
 // freePage is a page that may be used again once the horizon has passed lsn and no transaction below next runs: nobody can
@@ -27,6 +28,34 @@ type freePage struct {
 
 // ShareFree makes the index use a list that others have for the same file.
 func (ix *Index) ShareFree(f *FreePages) { ix.free = f }
+
+// Pages is what is known of the pages that an index does not use.
+type Pages struct {
+	Went     int64 // taken out of the tree since the start
+	Free     int64 // not used again yet
+	Reusable int64 // of those
+}
+
+// Pages gives the counts.
+func (ix *Index) Pages() Pages {
+	ix.free.mu.Lock()
+	defer ix.free.mu.Unlock()
+	p := Pages{Went: ix.free.went, Free: int64(len(ix.free.list))}
+	for _, f := range ix.free.list {
+		if ix.settled(f.lsn, f.next) {
+			p.Reusable++
+		}
+	}
+	return p
+}
+
+// unlinked adds a page that has just gone.
+func (f *FreePages) unlinked(p freePage) {
+	f.add(p)
+	f.mu.Lock()
+	f.went++
+	f.mu.Unlock()
+}
 
 func (f *FreePages) add(p freePage) {
 	f.mu.Lock()

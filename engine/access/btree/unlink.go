@@ -198,7 +198,7 @@ func (u *unlinking) do() error {
 		return err
 	}
 	for _, g := range u.levels {
-		w.ix.free.add(freePage{g.node.Tag().Block, g.node.Page().LSN(), next})
+		w.ix.free.unlinked(freePage{g.node.Tag().Block, g.node.Page().LSN(), next})
 	}
 	return nil
 }
