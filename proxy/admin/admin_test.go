@@ -98,7 +98,8 @@ func TestShow(t *testing.T) {
 		{"SHOW DATABASES", "app||5432|app||1|0|0|transaction|9|1|0|0\nother||5432|other||1|0|0|transaction|9|0|0|0\n" +
 			"pgbouncer||5432|pgbouncer|pgbouncer|2|0|0|statement|0|0|0|0\nSHOW"},
 		{"SHOW USERS; SHOW STATE", "ann|\npgbouncer|\nSHOW\nactive|yes\npaused|no\nsuspended|no\nSHOW"},
-		{"show config", "pool.backends|4|0|yes\nSHOW"},
+		{"show config", "default_pool_size|4|0|yes\npool.backends|4|0|yes\npool_mode|transaction|transaction|no\nSHOW"},
+		{"-- ping", ""},
 		{"show stats_totals", "app|0|0|0|0|0|0|0\nSHOW"},
 		{"reload; kill_client 3; Shutdown", "RELOAD\nKILL_CLIENT\nSHUTDOWN"},
 		{"", ""},

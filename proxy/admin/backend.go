@@ -23,7 +23,7 @@ func New(from Sources) *Backend { return &Backend{from: from} }
 // Simple implements pool.Statements.
 func (b *Backend) Simple(s *session.Session, text string, out backend.Sink) error {
 	empty := true
-	for _, stmt := range strings.Split(text, ";") {
+	for _, stmt := range strings.Split(withoutComments(text), ";") {
 		words := strings.Fields(stmt)
 		if len(words) == 0 {
 			continue
@@ -37,6 +37,18 @@ func (b *Backend) Simple(s *session.Session, text string, out backend.Sink) erro
 		return out.Complete("")
 	}
 	return nil
+}
+
+// withoutComments drops what drivers send to see whether somebody is there.
+func withoutComments(text string) string {
+	if !strings.Contains(text, "--") {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i], _, _ = strings.Cut(l, "--")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // run serves one command: SHOW and a name, or an action with arguments.

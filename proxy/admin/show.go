@@ -268,8 +268,21 @@ func (b *Backend) config() Table {
 			live = "yes"
 		}
 		t.add(c[0], c[1], c[2], live)
+		for _, theirs := range theirNames()[c[0]] {
+			t.add(theirs, strings.Trim(c[1], "[]"), strings.Trim(c[2], "[]"), live)
+		}
 	}
+	t.add("pool_mode", poolMode, poolMode, "no")
+	sort.SliceStable(t.Rows, func(i, j int) bool { return t.Rows[i][0].(string) < t.Rows[j][0].(string) })
 	return t
+}
+
+// theirNames gives PgBouncer's names of settings of ours, for dashboards that look for them.
+func theirNames() map[string][]string {
+	return map[string][]string{"clients.max_clients": {"max_client_conn"}, "pool.backends": {"default_pool_size"},
+		"pool.reserve": {"reserve_pool_size"}, "pool.queue_timeout": {"query_wait_timeout"}, "clients.client_idle_timeout": {"client_idle_timeout"},
+		"clients.authentication_timeout": {"client_login_timeout"}, "listen.port": {"listen_port"}, "listen.addresses": {"listen_addr"},
+		"listen.unix_socket_directory": {"unix_socket_dir"}, "console.admin_users": {"admin_users"}, "console.stats_users": {"stats_users"}}
 }
 
 func (b *Backend) state() Table {
