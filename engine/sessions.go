@@ -118,8 +118,8 @@ func (h *activityHost) Cancel(pid uint32) bool {
 		return false
 	}
 	err := pgerror.New(pgerror.QueryCanceled, "canceling statement due to user request")
-	if s.Cancel != nil {
-		s.Cancel(err) // one that rests has nothing to cancel, and its next statement must not be hit
+	if s.Client != nil {
+		s.Client.Cancel(err) // one that rests has nothing to cancel, and its next statement must not be hit
 	} else {
 		s.Task.Cancel(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 // Bounds of what a parked client may cost, in bytes; the measured figures stand in proxy/session/README.md.
 const (
-	maxHeapPlain   = 2560
+	maxHeapPlain   = 2304
 	maxMemoryPlain = 4096
 	maxMemoryTLS   = 32 << 10
 )

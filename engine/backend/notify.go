@@ -10,7 +10,11 @@ import (
 func (b *Backend) listener() *notify.Listener {
 	s := b.s
 	if s.Listener == nil {
-		s.Listener = b.svc.Notify.NewListener(s.Database.OID, s.ID, s.Wake)
+		var wake func()
+		if s.Client != nil {
+			wake = s.Client.Wake
+		}
+		s.Listener = b.svc.Notify.NewListener(s.Database.OID, s.ID, wake)
 	}
 	return s.Listener
 }

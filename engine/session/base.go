@@ -3,12 +3,15 @@ package session
 import (
 	"maps"
 	"sync/atomic"
+
+	"manifold/engine/types"
 )
 
 // Base is the parameters of sessions that logged in alike. Many share one; it never changes.
 type Base struct {
 	values map[string]*entry // those that differ from the built-in defaults
 	hot    atomic.Pointer[Hot]
+	env    atomic.Pointer[types.Env]
 	memo   atomic.Pointer[any]
 }
 

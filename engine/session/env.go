@@ -10,17 +10,28 @@ import (
 // Env gives the settings that change the forms of values. The pointer stays the same for the life of the session; Now and
 // Names are left to who runs the statement.
 func (s *Session) Env() *types.Env {
-	if stamp := s.Settings.Stamp() + 1; s.envStamp != stamp {
-		s.envStamp = stamp
-		s.fillEnv()
+	g := s.Settings
+	stamp := g.Stamp() + 1
+	if s.envStamp == stamp {
+		return &s.env
 	}
+	s.envStamp = stamp
+	e := g.base.env.Load()
+	switch {
+	case len(g.own) > 0:
+		e = readEnv(g)
+	case e == nil:
+		e = readEnv(g)
+		g.base.env.Store(e)
+	}
+	now, names := s.env.Now, s.env.Names
+	s.env = *e
+	s.env.Now, s.env.Names = now, names
 	return &s.env
 }
 
-func (s *Session) fillEnv() {
-	g := s.Settings
-	e := &s.env
-	e.TimeZoneName = g.Get("TimeZone").Str
+func readEnv(g *Settings) *types.Env {
+	e := &types.Env{TimeZoneName: g.Get("TimeZone").Str}
 	if loc, err := types.LoadZone(e.TimeZoneName); err == nil {
 		e.TimeZone = loc
 	} else {
@@ -41,6 +52,7 @@ func (s *Session) fillEnv() {
 		e.ByteaOutput = types.ByteaEscape
 	}
 	e.ExtraFloatDigits = int(g.Get("extra_float_digits").Int)
+	return e
 }
 
 // dateStyle reads "ISO, MDY".

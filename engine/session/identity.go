@@ -8,8 +8,8 @@ import (
 // Identity is on whose behalf a session acts.
 type Identity struct {
 	User     *catalog.Role // session_user
-	Role     base.OID      // current_user; User.OID unless SET ROLE
 	UserName string        // of current_user
+	Role     base.OID      // current_user; User.OID unless SET ROLE
 	Super    bool          // current_user is a superuser
 }
 

@@ -50,6 +50,8 @@ type Session struct {
 
 	Settings *Settings
 	Status   TxStatus
+	Told     bool             // rows or an error are among the answers not yet sent
+	LastSeq  base.OID         // lastval; zero for none
 	Notices  []*pgerror.Error // to be sent before the next answer
 
 	Statements map[string]*Prepared // nil until the first; see PutStatement
@@ -57,17 +59,13 @@ type Session struct {
 	Temp       TempState
 	Worker     *Worker            // what an autovacuum worker is besides; nil: a client's session
 	Sequences  map[base.OID]int64 // currval; nil until the first; see SetCurrval
-	LastSeq    base.OID           // lastval; zero for none
 	Tx         TxState
 
-	Listener *notify.Listener     // nil until the first of either
-	Wake     func()               // makes the client look for notifications while it rests; nil: there is none
-	Cancel   func(*pgerror.Error) // ends the message that the client runs, if any; nil: there is no client
-	Heard    base.LSN             // of the last commit that notified its own session, until its client has been told
+	Listener *notify.Listener // nil until the first of either
+	Client   Client           // nil: there is none
+	Heard    base.LSN         // of the last commit that notified its own session, until its client has been told
 
 	Tune func(*Session) // takes over the settings that act beyond the session, after each change; nil: nobody does
-
-	Told bool // rows or an error are among the answers not yet sent
 
 	env       types.Env
 	envStamp  uint64
@@ -79,6 +77,14 @@ type Session struct {
 
 	mu   sync.Mutex
 	info Info // guarded by mu
+}
+
+// Client is whom a session is for. Both methods may be called from any goroutine.
+type Client interface {
+	// Wake makes the client look for notifications while it rests.
+	Wake()
+	// Cancel ends the message that the client runs, if any.
+	Cancel(*pgerror.Error)
 }
 
 // Worker is what a session of autovacuum is besides.
@@ -114,15 +120,15 @@ type Progress struct {
 type TxState struct {
 	Block      bool // opened by BEGIN
 	Implicit   bool // an implicit block of several statements of one query message or pipeline
-	Start      time.Time
 	Isolation  Isolation
 	ReadOnly   bool
 	Deferrable bool
-	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
 	HaveSnap   bool
-	Queried    bool     // a statement has taken a snapshot: modes of the transaction are settled
-	Savepoints []string // names by depth
-	ReadWrite  []bool   // by depth: whether the transaction could write when the savepoint was set; its end restores that
+	Queried    bool // a statement has taken a snapshot: modes of the transaction are settled
+	Start      time.Time
+	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
+	Savepoints []string      // names by depth
+	ReadWrite  []bool        // by depth: whether the transaction could write when the savepoint was set; its end restores that
 }
 
 // Isolation is a transaction isolation level.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"sort"
 	"sync"
 	"time"
@@ -15,12 +16,13 @@ import (
 
 // Registry is the clients that are logged in, by the number that pg_backend_pid shows.
 type Registry struct {
-	mu      sync.Mutex
-	clients map[uint32]*Client // guarded by mu
-	byRole  map[base.OID]int   // guarded by mu; clients of a role
-	byDB    map[base.OID]int   // guarded by mu; clients of a database
-	changed chan struct{}      // guarded by mu; closed and replaced when a client leaves
-	ending  bool               // guarded by mu; TerminateAll has been called
+	mu        sync.Mutex
+	clients   map[uint32]*Client    // guarded by mu
+	addresses map[netip.Addr]string // guarded by mu; see spelled
+	byRole    map[base.OID]int      // guarded by mu; clients of a role
+	byDB      map[base.OID]int      // guarded by mu; clients of a database
+	changed   chan struct{}         // guarded by mu; closed and replaced when a client leaves
+	ending    bool                  // guarded by mu; TerminateAll has been called
 
 	errorsMu sync.Mutex
 	errors   map[string]uint64 // guarded by errorsMu; told to clients, by SQLSTATE
@@ -98,7 +100,7 @@ func (r *Registry) find(pid uint32) *Client {
 // Cancel serves a cancel request: with the right key it cancels what the client runs at this moment, if anything.
 func (r *Registry) Cancel(pid, secret uint32) {
 	if c := r.find(pid); c != nil && c.s.Secret == secret {
-		c.cancel(canceledByUser())
+		c.Cancel(canceledByUser())
 	}
 }
 
@@ -106,7 +108,7 @@ func (r *Registry) Cancel(pid, secret uint32) {
 func (r *Registry) CancelBackend(pid uint32) bool {
 	c := r.find(pid)
 	if c != nil {
-		c.cancel(canceledByUser())
+		c.Cancel(canceledByUser())
 	}
 	return c != nil
 }
@@ -224,4 +226,22 @@ func terminatedByAdmin() *pgerror.Error {
 	e := pgerror.New(pgerror.AdminShutdown, "terminating connection due to administrator command")
 	e.Severity = pgerror.SeverityFatal
 	return e
+}
+
+// maxSpelled is how many addresses of this machine are kept spelled out; more are those of passing interfaces.
+const maxSpelled = 64
+
+// spelled gives an address at which clients reach the server, in one copy for all of them.
+func (r *Registry) spelled(a netip.Addr) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.addresses[a]
+	if !ok {
+		s = a.Unmap().String()
+		if r.addresses == nil || len(r.addresses) >= maxSpelled {
+			r.addresses = map[netip.Addr]string{}
+		}
+		r.addresses[a] = s
+	}
+	return s
 }

@@ -131,8 +131,8 @@ func (c *Client) timedOut() {
 	}
 }
 
-// cancel ends the message that runs now, if any; it is called from other goroutines.
-func (c *Client) cancel(e *pgerror.Error) {
+// Cancel implements session.Client: it ends the message that runs now, if any.
+func (c *Client) Cancel(e *pgerror.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running {

@@ -331,7 +331,7 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	}
 	at, atPort := "", 0
 	if t, ok := c.sock.LocalAddr().(*net.TCPAddr); ok {
-		at, atPort = t.IP.String(), t.Port
+		at, atPort = c.cfg.Registry.spelled(t.AddrPort().Addr()), t.Port
 	}
 	c.shareNames(a)
 	app, now := c.who.Application, time.Now()
@@ -343,7 +343,7 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	c.lease = p.NewLease(c.task, c.who.User, a.Role.Super)
 	c.task.SetSlots(c)
 	c.task.SetWake(c.wake)
-	c.s.Wake, c.s.Cancel = c.wakeResting, c.cancel
+	c.s.Client = c
 	if err := c.cfg.Registry.add(c); err != nil {
 		return err
 	}

@@ -62,8 +62,8 @@ func (c *Client) Resume() {
 	}
 }
 
-// wakeResting makes the client run although nothing has arrived, from any goroutine.
-func (c *Client) wakeResting() {
+// Wake implements session.Client: it makes the client run although nothing has arrived, from any goroutine.
+func (c *Client) Wake() {
 	if seat := c.seat.Load(); seat != nil {
 		seat.Wake()
 	}
