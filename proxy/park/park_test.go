@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -205,6 +206,35 @@ func TestDeadline(t *testing.T) {
 		if err, ok := (<-errs).(net.Error); !ok || !err.Timeout() {
 			t.Error(err)
 		}
+	}
+}
+
+// TestLeaversHaveTheirOwnTurns: clients that hang up do not stand before others of their group.
+func TestLeaversHaveTheirOwnTurns(t *testing.T) {
+	p := &Poller{groups: map[string]*Group{}}
+	var events []unix.EpollEvent
+	for i := range 4 {
+		s := &Seat{p: p, fd: int32(i), gen: uint32(i + 1)}
+		s.entry.Value = s
+		s.state.Store(parked)
+		p.seats = append(p.seats, s)
+		p.joinLocked(s, "user")
+		e := unix.EpollEvent{Fd: s.fd, Pad: int32(s.gen), Events: unix.EPOLLIN}
+		if i < 3 {
+			e.Events |= unix.EPOLLRDHUP
+		}
+		events = append(events, e)
+	}
+	p.take(events)
+	var order []int32
+	for s := p.queue.pop(); s != nil; s = p.queue.pop() {
+		order = append(order, s.fd)
+	}
+	if !slices.Equal(order, []int32{0, 3, 1, 2}) {
+		t.Errorf("served in the order %v", order)
+	}
+	if p.groups["user"].seats != 1 || p.groups[strangers].seats != 3 {
+		t.Errorf("%d users and %d strangers", p.groups["user"].seats, p.groups[strangers].seats)
 	}
 }
 

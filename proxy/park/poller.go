@@ -167,6 +167,10 @@ func (p *Poller) take(events []unix.EpollEvent) {
 			}
 		}
 		if s.signal() {
+			if s.hung.Load() && s.group != nil { // those who leave, thousands maybe, do not stand before others of their user
+				p.partLocked(s)
+				p.joinLocked(s, strangers)
+			}
 			p.queue.push(s)
 		} else {
 			s.tell()

@@ -49,6 +49,9 @@ type Seat struct {
 	heavy  bool                          // likewise
 }
 
+// strangers is the group of clients that come and go.
+const strangers = ""
+
 // Group is the clients that share a turn: those of one user. Groups with ready clients are served in turn.
 type Group struct {
 	name  string
