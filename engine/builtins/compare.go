@@ -172,7 +172,7 @@ func registerHashes(r registry) {
 		"hash_numeric": types.OIDNumeric, "timestamp_hash": types.OIDTimestamp, "time_hash": types.OIDTime, "timetz_hash": types.OIDTimeTZ,
 		"interval_hash": types.OIDInterval, "uuid_hash": types.OIDUUID, "pg_lsn_hash": types.OIDPgLSN, "hash_array": types.OIDInt4Array,
 		"hashoidvector": types.OIDOIDVector, "hash_record": types.OIDRecord, "jsonb_hash": types.OIDJSONB, "hashtid": types.OIDTID, "hashinet": types.OIDInet,
-		"hashmacaddr": types.OIDMacAddr} {
+		"hashmacaddr": types.OIDMacAddr, "hashmacaddr8": types.OIDMacAddr8} {
 		r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
 			return types.Int(int64(int32(types.Hash(typ, a[0])))), nil
 		}, name)

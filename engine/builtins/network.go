@@ -6,41 +6,66 @@ import (
 	"manifold/engine/types"
 )
 
-// registerNetwork enters the functions of inet, cidr and macaddr.
+// registerNetwork enters the functions of inet, cidr, macaddr and macaddr8.
 func registerNetwork(r registry) {
 	cmp := compareFn(types.CompareFunc(types.OIDInet))
 	r.family(cmp, nil, "network_")
 	r.order(cmp, "network_cmp")
 	r.extremes(cmp, "network_")
-	macs := types.CompareFunc(types.OIDMacAddr)
-	r.family(macs, bytesRel, "macaddr_")
-	r.order(macs, "macaddr_cmp")
 	registerNetworkParts(r)
 	registerNetworkTests(r)
 	registerNetworkArithmetic(r)
 	registerNetworkSend(r)
-	r.add(macMap(func(b []byte, i int) byte { return ^b[i] }), "macaddr_not")
-	r.add(macMap(func(b []byte, i int) byte {
+	registerMacAddr(r, "macaddr", 6, types.OIDMacAddr)
+	registerMacAddr(r, "macaddr8", 8, types.OIDMacAddr8)
+	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
+		return types.Datum{B: types.WidenMacAddr(a[0].B)}, nil
+	}, "macaddrtomacaddr8")
+	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
+		b := a[0].B
+		if b[3] != 0xFF || b[4] != 0xFE {
+			return types.Null, pgerror.New(pgerror.NumericValueOutOfRange, "macaddr8 data out of range to convert to macaddr").
+				WithHint("Only addresses that have FF and FE as values in the 4th and 5th bytes from the left, for example " +
+					"xx:xx:xx:ff:fe:xx:xx:xx, are eligible to be converted from macaddr8 to macaddr.")
+		}
+		return types.Datum{B: []byte{b[0], b[1], b[2], b[5], b[6], b[7]}}, nil
+	}, "macaddr8tomacaddr")
+	r.add(macMap(8, func(b []byte, i int) byte {
+		if i == 0 {
+			return b[0] | 2
+		}
+		return b[i]
+	}), "macaddr8_set7bit")
+}
+
+// registerMacAddr enters what macaddr and macaddr8 have in common.
+func registerMacAddr(r registry, name string, width int, typ base.OID) {
+	cmp := types.CompareFunc(typ)
+	r.family(cmp, bytesRel, name+"_")
+	r.order(cmp, name+"_cmp")
+	r.add(macMap(width, func(b []byte, i int) byte { return ^b[i] }), name+"_not")
+	r.add(macMap(width, func(b []byte, i int) byte {
 		if i < 3 {
 			return b[i]
 		}
 		return 0
-	}), "macaddr_trunc")
-	for name, f := range map[string]func(x, y byte) byte{"macaddr_and": func(x, y byte) byte { return x & y },
-		"macaddr_or": func(x, y byte) byte { return x | y }} {
+	}), name+"_trunc")
+	for suffix, f := range map[string]func(x, y byte) byte{"_and": func(x, y byte) byte { return x & y },
+		"_or": func(x, y byte) byte { return x | y }} {
 		r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
-			out := c.Grab(6)
+			out := c.Grab(width)
 			for i := range out {
 				out[i] = f(a[0].B[i], a[1].B[i])
 			}
 			return types.Datum{B: out}, nil
-		}, name)
+		}, name+suffix)
 	}
 }
 
 // registerNetworkSend enters the functions that give the binary form of a value as bytes.
 func registerNetworkSend(r registry) {
-	for name, typ := range map[string]base.OID{"inet_send": types.OIDInet, "cidr_send": types.OIDCIDR, "macaddr_send": types.OIDMacAddr} {
+	for name, typ := range map[string]base.OID{"inet_send": types.OIDInet, "cidr_send": types.OIDCIDR, "macaddr_send": types.OIDMacAddr,
+		"macaddr8_send": types.OIDMacAddr8} {
 		r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
 			b, err := types.AppendBinary(nil, typ, a[0], nil)
 			return c.bytes(b), err
@@ -48,9 +73,9 @@ func registerNetworkSend(r registry) {
 	}
 }
 
-func macMap(f func(b []byte, i int) byte) Scalar {
+func macMap(width int, f func(b []byte, i int) byte) Scalar {
 	return func(c *Context, a []types.Datum) (types.Datum, error) {
-		out := c.Grab(6)
+		out := c.Grab(width)
 		for i := range out {
 			out[i] = f(a[0].B, i)
 		}

@@ -111,6 +111,8 @@ func recvType(typ base.OID, b []byte, env *Env) (Datum, error) {
 		return recvInet(b, typ == OIDCIDR)
 	case OIDMacAddr:
 		return r.done(Datum{B: r.take(6)})
+	case OIDMacAddr8:
+		return recvMacAddr8(b)
 	case OIDNumeric:
 		return recvNumeric(b)
 	case OIDInterval:
@@ -248,7 +250,7 @@ func appendBinary(dst []byte, typ base.OID, d Datum, env *Env) ([]byte, error) {
 		return binary.BigEndian.AppendUint64(dst, uint64(d.I)), nil
 	}
 	switch typ {
-	case OIDText, OIDVarChar, OIDBPChar, OIDUnknown, OIDCString, OIDName, OIDRefCursor, OIDBytea, OIDUUID, OIDMacAddr, OIDJSON, OIDPgNodeTree:
+	case OIDText, OIDVarChar, OIDBPChar, OIDUnknown, OIDCString, OIDName, OIDRefCursor, OIDBytea, OIDUUID, OIDMacAddr, OIDMacAddr8, OIDJSON, OIDPgNodeTree:
 		return append(dst, d.B...), nil
 	case OIDInet, OIDCIDR:
 		return sendInet(dst, d, typ == OIDCIDR), nil

@@ -79,6 +79,8 @@ func inOther(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
 		return parseInet(s, typ == OIDCIDR)
 	case OIDMacAddr:
 		return parseMacAddr(s)
+	case OIDMacAddr8:
+		return parseMacAddr8(s)
 	case OIDOIDVector:
 		return parseVector(s, OIDOID, env)
 	case OIDInt2Vector:
@@ -155,7 +157,7 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 		return dst
 	case OIDInet, OIDCIDR:
 		return AppendInet(dst, d, typ == OIDCIDR)
-	case OIDMacAddr:
+	case OIDMacAddr, OIDMacAddr8:
 		return appendMacAddr(dst, d.B)
 	case OIDJSONB:
 		return appendJSONB(dst, d.B)

@@ -87,7 +87,7 @@ func appendKeyValue(dst []byte, typ base.OID, d Datum) ([]byte, error) {
 		return appendKeyText(dst, TrimBlanks(d.B))
 	case OIDBytea:
 		return appendKeyBytes(dst, d.B), nil
-	case OIDUUID, OIDMacAddr:
+	case OIDUUID, OIDMacAddr, OIDMacAddr8:
 		return append(dst, d.B...), nil
 	case OIDInet, OIDCIDR:
 		return appendKeyInet(dst, d), nil
@@ -254,7 +254,7 @@ func keyExact(typ base.OID) bool {
 		return true
 	}
 	switch typ {
-	case OIDText, OIDVarChar, OIDName, OIDBytea, OIDUUID, OIDTimeTZ, OIDOIDVector, OIDInet, OIDCIDR, OIDMacAddr:
+	case OIDText, OIDVarChar, OIDName, OIDBytea, OIDUUID, OIDTimeTZ, OIDOIDVector, OIDInet, OIDCIDR, OIDMacAddr, OIDMacAddr8:
 		return true
 	}
 	return false
@@ -283,7 +283,7 @@ func decodeKey(key []byte, typ base.OID, descending, nullsFirst bool) (Datum, []
 		return decodeKeyText(key, descending)
 	case OIDBytea:
 		return decodeKeyBytes(key, descending)
-	case OIDUUID, OIDTimeTZ, OIDMacAddr:
+	case OIDUUID, OIDTimeTZ, OIDMacAddr, OIDMacAddr8:
 		return decodeKeyFixed(key, typ, descending)
 	case OIDInet, OIDCIDR:
 		return decodeKeyInet(key, descending)
@@ -374,6 +374,8 @@ func decodeKeyFixed(key []byte, typ base.OID, descending bool) (Datum, []byte, e
 		w = 12
 	case OIDMacAddr:
 		w = 6
+	case OIDMacAddr8:
+		w = 8
 	}
 	if len(key) < w {
 		return Null, nil, corruptKey()
