@@ -198,7 +198,7 @@ func (b *Backend) beginBlock(iso *session.Isolation, readOnly, deferrable *bool)
 	s := b.s
 	if s.Tx.Block {
 		s.Notice(pgerror.Notice(pgerror.SeverityWarning, pgerror.ActiveSQLTransaction, "there is already a transaction in progress"))
-		return nil
+		return b.transactionModes(iso, readOnly, deferrable)
 	}
 	b.begin(s.StatementTime)
 	s.Tx.Block, s.Tx.Implicit = true, false
