@@ -142,18 +142,11 @@ func registerTextCasts(r registry) {
 	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
 		return types.Datum{B: types.TrimBlanks(a[0].B)}, nil
 	}, "rtrim1")
-	charText := func(c *Context, a []types.Datum) (types.Datum, error) {
-		if a[0].I == 0 {
-			return c.text(""), nil
-		}
-		return c.bytes([]byte{byte(a[0].I)}), nil
-	}
-	r.add(charText, "char_text", "char_bpchar")
-	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
-		if len(a[0].B) == 0 {
-			return types.Int(0), nil
-		}
-		return types.Int(int64(int8(a[0].B[0]))), nil
+	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
+		return c.bytes(types.AppendText(nil, types.OIDChar, a[0], c.Env)), nil
+	}, "char_text", "char_bpchar")
+	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
+		return types.In(types.OIDChar, -1, str(a[0]), c.Env)
 	}, "text_char")
 	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
 		return types.In(types.OIDRegClass, -1, str(a[0]), c.Env)

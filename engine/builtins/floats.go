@@ -174,8 +174,8 @@ func registerFloats(r registry) {
 	r.add(floatScalar(powFloat), "dpow")
 	r.add(func(c *Context, _ []types.Datum) (types.Datum, error) { return types.Float(c.random().Float64()), nil }, "drandom")
 	r.add(widthBucketFloat, "width_bucket_float8")
-	r.add(logs(math.Log, "ln"), "dlog1")
-	r.add(logs(math.Log10, "log"), "dlog10")
+	r.add(logs(ln, "ln"), "dlog1")
+	r.add(logs(log10, "log"), "dlog10")
 }
 
 func signFloat(f float64) float64 {
@@ -186,6 +186,25 @@ func signFloat(f float64) float64 {
 		return -1
 	}
 	return f
+}
+
+// ln is the natural logarithm. That of package math is wrong for subnormal numbers on some processors.
+func ln(x float64) float64 {
+	if x > 0 && x < 0x1p-1022 {
+		return math.Log(x*0x1p54) - 54*math.Ln2
+	}
+	return math.Log(x)
+}
+
+// log10 splits the exponent off and adds its logarithm in two parts, the first of which is exact when multiplied (the method of
+// fdlibm's e_log10.c), so that powers of ten give whole numbers.
+func log10(x float64) float64 {
+	const hi, lo = 3.01029995663611771306e-01, 3.69423907715893078616e-13 // log10(2)
+	m, e := math.Frexp(x)
+	if m < math.Sqrt2/2 {
+		m, e = m*2, e-1
+	}
+	return (float64(e)*lo + math.Log(m)*(1/math.Ln10)) + float64(e)*hi
 }
 
 func logs(f func(float64) float64, _ string) Scalar {

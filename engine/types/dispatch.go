@@ -31,10 +31,7 @@ func inType(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
 	case OIDName:
 		return Datum{B: viewBytes(TruncateName(s))}, nil
 	case OIDChar:
-		if s == "" {
-			return Datum{}, nil
-		}
-		return Datum{I: int64(int8(s[0]))}, nil
+		return charIn(s), nil
 	case OIDBytea:
 		return parseBytea(s)
 	case OIDUUID:
@@ -145,10 +142,7 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 	case OIDOID, OIDXID, OIDCID, OIDXID8:
 		return appendUint(dst, uint64(d.I))
 	case OIDChar:
-		if d.I == 0 {
-			return dst
-		}
-		return append(dst, byte(d.I))
+		return appendChar(dst, byte(d.I))
 	case OIDTID:
 		return append(dst, base.UnpackTID(uint64(d.I)).String()...)
 	case OIDPgLSN:
@@ -176,4 +170,28 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 		return appendRecord(dst, d, env) // the row type of a table: no other kind of user-defined type is stored by reference
 	}
 	return append(dst, d.B...)
+}
+
+// charIn reads a "char": a byte, or three octal digits behind a backslash. What follows the first byte is left out.
+func charIn(s string) Datum {
+	if len(s) == 4 && s[0] == '\\' && isOctal(s[1]) && isOctal(s[2]) && isOctal(s[3]) {
+		return Datum{I: int64(int8(s[1]<<6 | (s[2]-'0')<<3 | (s[3] - '0')))}
+	}
+	if s == "" {
+		return Datum{}
+	}
+	return Datum{I: int64(int8(s[0]))}
+}
+
+func isOctal(c byte) bool { return c >= '0' && c <= '7' }
+
+// appendChar writes a "char"; bytes beyond ASCII are octal, for they may be no characters by themselves.
+func appendChar(dst []byte, c byte) []byte {
+	switch {
+	case c == 0:
+		return dst
+	case c < 0x80:
+		return append(dst, c)
+	}
+	return append(dst, '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
 }

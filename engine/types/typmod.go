@@ -169,6 +169,8 @@ func typmodIn(typ base.OID, mods []string) (int32, error) {
 		return -1, pgerror.Newf(pgerror.InvalidParameterValue, format, args...)
 	}
 	switch typ {
+	case OIDBit, OIDVarBit:
+		return -1, pgerror.Unsupported("type %s", plainName(typ))
 	case OIDVarChar, OIDBPChar:
 		name := "varchar"
 		if typ == OIDBPChar {

@@ -106,3 +106,5 @@ select 1::nosuchtype;
 select int4 '5', float8 '1.5', text 'x', interval '1 day', timestamp with time zone '2020-01-01 00:00:00+02';
 select '1 2'::int2vector, 'a'::"char", 'abc'::name;
 select '5'::xid, '(1,2)'::tid, '0/16B3748'::pg_lsn;
+select '\377'::"char", '\101'::"char", '\1'::"char"::int, '\377'::"char"::int, 'é'::"char", '\377'::"char"::text;
+select log(1e15::float8), log(0.1::float8), log(1e-310::float8), ln(1e-310::float8), log(5::float8), log('infinity'::float8), log('nan'::float8), log(99999::float8), log(1e-5::float8);
