@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ type Listener struct {
 	file *os.File // the listener's descriptor once more
 	raw  syscall.RawConn
 
+	taken  int // connections accepted
 	closed atomic.Bool
 }
 
@@ -68,8 +70,12 @@ func (l *Listener) Close() error {
 	return errors.Join(l.file.Close(), l.Listener.Close())
 }
 
-// Accept takes the next connection.
+// Accept takes the next connection. One goroutine calls it; in a storm of connections it lets the runners have the processor
+// now and then.
 func (l *Listener) Accept() (*Conn, error) {
+	if l.taken++; l.taken%yieldAt == 0 {
+		runtime.Gosched()
+	}
 	var fd int
 	var from unix.Sockaddr
 	var acceptErr error
