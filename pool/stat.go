@@ -42,12 +42,6 @@ func bucket(d time.Duration) uint8 {
 	return uint8(min(bits.Len64(uint64(max(d, 0)/time.Microsecond)), Buckets-1))
 }
 
-func (h *Histogram) add(o *Histogram) {
-	for i := range h {
-		h[i] += o[i]
-	}
-}
-
 type histograms struct {
 	runs  Histogram // of statements
 	waits Histogram // of grants that were waited for
