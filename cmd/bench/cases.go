@@ -63,6 +63,8 @@ func cases(o *options) []testCase {
 		out = append(out, testCase{fmt.Sprintf("tpcb-simple-%d", n), bench(o, n, "-M", "simple"), beyond(n)})
 	}
 	return append(out,
+		testCase{"tpcb-hot-simple-64", hot(o, 64, "simple"), never},
+		testCase{"tpcb-hot-prepared-64", hot(o, 64, "prepared"), noPrepared(64)},
 		testCase{"copy-1M-rows", copyIn(o), never},
 		testCase{"scan-aggregate", sql(o, "select count(*), sum(abalance), avg(aid), max(bid) from pgbench_accounts"), never},
 		testCase{"group-aggregate", sql(o, "select bid, count(*), sum(abalance) from pgbench_accounts group by bid"), never},
@@ -89,6 +91,30 @@ func bench(o *options, clients int, args ...string) func(*server) (outcome, erro
 			return outcome{}, fmt.Errorf("%s transactions failed", m[1])
 		}
 		return outcome{tps: number(reTPS, out), latency: number(reLatency, out), count: number(reCount, out)}, nil
+	}
+}
+
+// hotScript is pgbench's TPC-B with one branch: every transaction changes the same row.
+const hotScript = `\set aid random(1, 100000)
+\set tid random(1, 10)
+\set delta random(-5000, 5000)
+BEGIN;
+UPDATE pgbench_accounts SET abalance = abalance + :delta WHERE aid = :aid;
+SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
+UPDATE pgbench_tellers SET tbalance = tbalance + :delta WHERE tid = :tid;
+UPDATE pgbench_branches SET bbalance = bbalance + :delta WHERE bid = 1;
+INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:tid, 1, :aid, :delta, CURRENT_TIMESTAMP);
+END;
+`
+
+// hot runs hotScript.
+func hot(o *options, clients int, mode string) func(*server) (outcome, error) {
+	return func(s *server) (outcome, error) {
+		file := filepath.Join(os.TempDir(), "manifold-bench-hot.sql")
+		if err := os.WriteFile(file, []byte(hotScript), 0o644); err != nil {
+			return outcome{}, err
+		}
+		return bench(o, clients, "-M", mode, "-f", file)(s)
 	}
 }
 
