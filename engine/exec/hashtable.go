@@ -27,7 +27,7 @@ type keyTable struct {
 func (t *keyTable) init(typs []base.OID, fixed []bool) {
 	t.types = typs
 	t.single = len(typs) == 1 && fixed[0] && typs[0] != types.OIDFloat4 && typs[0] != types.OIDFloat8
-	if t.buckets == nil {
+	if t.seed == (maphash.Seed{}) {
 		t.seed = maphash.MakeSeed()
 	}
 	t.clear()
