@@ -366,7 +366,8 @@ func (l *level) addIndexPath(r *rel, x *relation.Index, keys []query.Expr, m []k
 		}
 	}
 	sel := l.allSelectivity(decided)
-	if l.uniqueMatch(x, m) {
+	one := l.uniqueMatch(x, m)
+	if one {
 		sel = math.Min(sel, 1/math.Max(r.tuples, 1))
 	}
 	loops := 1.0
@@ -386,6 +387,9 @@ func (l *level) addIndexPath(r *rel, x *relation.Index, keys []query.Expr, m []k
 		}
 	}
 	total += l.heapFetch(r, entries, correlation, loops, visible)
+	if one && need.empty() {
+		total -= 2 * math.Max(0, l.set.RandomPageCost-l.set.SeqPageCost) // look-ups by key are frequent: leaf and row are in memory
+	}
 	total += entries * (l.set.CPUTupleCost + l.qualCost(p.filter))
 	p.rows = clampRows(r.tuples * sel * l.allSelectivity(p.filter))
 	p.startup, p.total = startup, startup+total-startup
