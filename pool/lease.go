@@ -28,6 +28,7 @@ type Lease struct {
 	ready   chan struct{} // nil until the lease has first been queued
 	tally   tally
 	queues  queued
+	member  *member // the transaction block, when admission knows of one
 
 	entry    turns.Entry[*Lease] // guarded by pool.mu; in the line of user and class while queued
 	queued   bool                // guarded by pool.mu
@@ -59,6 +60,7 @@ func (l *Lease) End() {
 	l.task.SetSlots(nil)
 	l.task.SetPressure(nil)
 	l.Rest(false)
+	l.step()
 	l.flush()
 	l.pool.leases.Add(-1)
 	l.pool.part(l.user)
@@ -134,6 +136,7 @@ func (l *Lease) Acquire(c Class) (Backend, error) {
 		}
 	}
 	l.holds = true
+	l.works()
 	return l.take()
 }
 
@@ -215,6 +218,16 @@ func (l *Lease) Release() {
 		l.res = nil
 	}
 	l.drop()
+	l.step()
+}
+
+// step tells admission what has become of the session's transaction block.
+func (l *Lease) step() {
+	if l.rests {
+		l.pauses(forClient)
+	} else {
+		l.ends()
+	}
 }
 
 // Destroy closes the backend, which a panic left in an unknown state, and gives the slot back.
@@ -245,6 +258,9 @@ func (l *Lease) Yield() {
 	l.waives = event == activity.EventSlot // it lets others go first
 	counted := !l.waives && event != activity.EventPgSleep && event != activity.EventClientRead && event != activity.EventClientWrite
 	l.pool.leave(l, true, counted)
+	if counted {
+		l.pauses(forOthers)
+	}
 }
 
 // Resume takes a slot again after Yield, ahead of all that have not begun.
@@ -258,4 +274,5 @@ func (l *Lease) Resume() {
 		l.waited(time.Since(l.since))
 	}
 	l.holds = true
+	l.works()
 }

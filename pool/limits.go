@@ -40,6 +40,9 @@ func orNone(n int) int {
 	return n
 }
 
+// admission is how many transactions are at work before new ones wait.
+func (l Limits) admission() int { return max(openLeast, openPerSlot*l.Slots) }
+
 // long is how many slots Long statements may have: one in four, and one at least, is kept for others.
 func (l Limits) long() int { return max(1, l.Slots-max(1, l.Slots/4)) }
 

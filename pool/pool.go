@@ -54,7 +54,8 @@ type Pool struct {
 	held    int              // guarded by mu; leases that wait for their user's limit, in no class's queue
 	users   map[string]*user // guarded by mu; those that have had leases
 
-	house house
+	house     house
+	admission admission
 }
 
 // queue is the leases that wait in a class; users take turns.
@@ -71,6 +72,9 @@ type user struct {
 	lines  [classes]turns.Line[*Lease]
 	held   queue // those that wait until the user is below its limit
 	bound  turns.Line[*Lease]
+
+	beginning turns.Line[*member] // guarded by the mutex of admission; sessions with new transactions that wait
+
 	Counts
 	histograms
 }
@@ -79,6 +83,7 @@ type user struct {
 func New(name string, limits Limits, open func() (Backend, error)) (*Pool, error) {
 	limits = limits.resolve()
 	p := &Pool{limits: limits, free: limits.Slots, turn: Normal, users: map[string]*user{}}
+	p.admission.limit = limits.admission()
 	p.name.Store(&name)
 	p.house.residents = map[*resident]bool{}
 	var err error
@@ -127,6 +132,9 @@ func (p *Pool) SetLimits(limits Limits) {
 	p.noteSpareLocked()
 	p.dispatchLocked()
 	p.mu.Unlock()
+	p.admission.mu.Lock()
+	p.admission.limit = limits.admission()
+	p.admission.mu.Unlock()
 }
 
 // Close closes all backends; it waits for those that are lent.

@@ -199,5 +199,8 @@ func (o *Owner) Holds(tag Tag, mode Mode) bool {
 	return false
 }
 
+// HoldsNothing tells whether the owner holds no lock at all.
+func (o *Owner) HoldsNothing() bool { return len(o.log) == 0 && o.sess == 0 }
+
 // HoldsSession tells whether any session-level lock is held.
 func (o *Owner) HoldsSession() bool { return o.sess > 0 }

@@ -42,6 +42,14 @@ func (q *Queue[T]) Push(l *Line[T], e *Entry[T]) {
 	q.n++
 }
 
+// Peek gives what Pop would.
+func (q *Queue[T]) Peek() (v T, ok bool) {
+	if q.head == nil {
+		return v, false
+	}
+	return q.head.head.Value, true
+}
+
 // Pop takes the first entry of the line whose turn it is; the next turn is the next line's. False: nobody waits.
 func (q *Queue[T]) Pop() (v T, ok bool) {
 	l := q.head

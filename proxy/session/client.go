@@ -157,6 +157,9 @@ func (c *Client) loop() bool {
 // rest gives slot and backend back and sends what there is.
 func (c *Client) rest() error {
 	c.giveBack()
+	if c.s.Tx.Block {
+		c.enter()
+	}
 	if err := c.send(); err != nil {
 		return err
 	}

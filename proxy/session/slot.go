@@ -33,6 +33,15 @@ func (c *Client) class() pool.Class {
 	return pool.Normal
 }
 
+// enter makes the transaction block known to the pool. One that has done nothing may have to wait for a moment with its answer.
+func (c *Client) enter() {
+	fresh := !c.s.Tx.Queried && (c.s.Proc == nil || c.s.Proc.Owner().HoldsNothing())
+	if turn := c.lease.Enter(fresh); turn != nil {
+		_ = c.task.Wait(activity.EventSlot, turn, 0) // what interrupts it is found at the next message
+		c.lease.Entered()
+	}
+}
+
 // inTransaction tells whether the client is inside a transaction, explicit or implicit.
 func (c *Client) inTransaction() bool {
 	return c.s.Status != session.Idle || c.s.Tx.Block || c.s.Tx.Implicit || c.open
