@@ -16,6 +16,7 @@ const (
 	EventLockObject
 	EventLockAdvisory
 	EventLockVirtualXID
+	EventLockSpecToken
 	EventWALSync
 	EventSyncRep
 	EventPgSleep
@@ -49,6 +50,7 @@ var events = [eventCount][2]string{
 	EventLockObject:        {"Lock", "object"},
 	EventLockAdvisory:      {"Lock", "advisory"},
 	EventLockVirtualXID:    {"Lock", "virtualxid"},
+	EventLockSpecToken:     {"Lock", "spectoken"},
 	EventWALSync:           {"IO", "WALSync"},
 	EventSyncRep:           {"IPC", "SyncRep"},
 	EventPgSleep:           {"Timeout", "PgSleep"},

@@ -150,7 +150,7 @@ type witness struct {
 func (w *witness) Probe(tid base.TID) (mvcc.Liveness, base.XID, error) {
 	st, x, err := w.Prober.Probe(tid)
 	switch st {
-	case mvcc.Live, mvcc.SelfInsert, mvcc.Inserting, mvcc.Deleting:
+	case mvcc.Live, mvcc.SelfInsert, mvcc.Inserting, mvcc.Speculating, mvcc.Deleting:
 		w.met = true
 		return mvcc.Dead, 0, err
 	}
@@ -201,7 +201,7 @@ func (t *Target) Recheck(x *Context, index base.OID, tid base.TID) error {
 			if c.Wait == 0 {
 				return t.refuse(x, ix, t.old, c)
 			}
-			if err := x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), c.Wait, x.Wait); err != nil {
+			if err := x.await(c); err != nil {
 				return err
 			}
 		}

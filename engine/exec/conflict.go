@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"slices"
+
 	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
@@ -12,9 +14,11 @@ import (
 )
 
 // conflictOp is ON CONFLICT: the arbiters are asked before a row goes in; should one refuse it all the same, because
-// somebody was faster, the row is taken back and everything begins again.
+// somebody was faster, the row is taken back and everything begins again. It never waits while such a row is there, since it
+// may be in others' way: who meets it in a unique index waits for it to be kept or taken back, not for the transaction.
 type conflictOp struct {
 	m        *modifyOp
+	several  bool // unique indexes: a row may be met in one before the next refuses it
 	arbiters []*targetIndex
 	scans    []*btree.Scan
 	set      []eval.Node
@@ -30,7 +34,11 @@ type conflictOp struct {
 func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 	p := m.plan.Conflict
 	c := &conflictOp{m: m, row: make([]types.Datum, len(m.plan.Rel.Columns))}
+	exclusive := 0
 	for _, ix := range m.target.indexes {
+		if ix.desc.Exclusive() {
+			exclusive++
+		}
 		chosen := len(p.Indexes) == 0 && ix.desc.Exclusive()
 		for _, oid := range p.Indexes {
 			chosen = chosen || oid == ix.desc.OID
@@ -40,6 +48,7 @@ func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 			c.scans = append(c.scans, nil)
 		}
 	}
+	c.several = exclusive > 1
 	var err error
 	if c.set, err = in.c.All(p.Set); err != nil {
 		return nil, err
@@ -127,9 +136,8 @@ func (c *conflictOp) look(x *Context) (at base.TID, found, retry bool, err error
 				switch st {
 				case mvcc.Live, mvcc.SelfInsert:
 					return version, true, false, nil
-				case mvcc.Inserting, mvcc.Deleting:
-					err := x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), holder, x.Wait)
-					return at, false, true, err
+				case mvcc.Inserting, mvcc.Speculating, mvcc.Deleting:
+					return at, false, true, x.await(btree.Conflict{Wait: holder, Speculative: st == mvcc.Speculating})
 				}
 			}
 		}
@@ -137,30 +145,69 @@ func (c *conflictOp) look(x *Context) (at base.TID, found, retry bool, err error
 	return at, false, false, nil
 }
 
-// tryInsert inserts the row; false when an arbiter refused it and it was taken back.
+// tryInsert inserts the row; false when it was taken back, as a unique index has a row of the same key by now.
 func (c *conflictOp) tryInsert(x *Context) (bool, error) {
 	t := c.m.target
-	tid, err := t.writer.Insert(c.m.values)
+	tid, token, err := c.put(x)
 	if err != nil {
 		return false, err
 	}
-	for _, ix := range t.indexes {
-		conflict, err := t.insertEntry(x, ix, c.m.values, tid)
-		if err != nil {
+	met, err := c.enter(x, tid)
+	if err != nil {
+		return false, err // the token goes with the transaction, once its rows are dead
+	}
+	if met.Found {
+		if err := t.writer.Undo(tid); err != nil {
 			return false, err
 		}
-		if !conflict.Found {
-			continue
+		if token != 0 {
+			x.Tx.UnlockToken(token)
 		}
-		for _, a := range c.arbiters {
-			if a == ix {
-				return false, t.writer.Undo(tid)
-			}
+		if met.Wait != 0 {
+			return false, x.await(met)
 		}
-		return false, t.refuse(x, ix, c.m.values, conflict)
+		return false, nil
+	}
+	if token != 0 {
+		if err := t.writer.Confirm(tid); err != nil {
+			return false, err
+		}
+		x.Tx.UnlockToken(token)
 	}
 	t.Stats.Insert(1)
 	return true, t.inserted(x, c.m.values, tid)
+}
+
+// put inserts the row without its entries, under a token where others may meet it before it is sure to stay.
+func (c *conflictOp) put(x *Context) (tid base.TID, token base.XID, err error) {
+	t := c.m.target
+	if !c.several {
+		tid, err = t.writer.Insert(c.m.values)
+		return tid, 0, err
+	}
+	if token, err = x.Tx.LockToken(x.Task); err != nil {
+		return tid, 0, err
+	}
+	tid, err = t.writer.InsertSpeculative(c.m.values)
+	return tid, token, err
+}
+
+// enter adds the row's entries until one is refused: by a row that an arbiter knows, or by who has yet to decide.
+func (c *conflictOp) enter(x *Context, tid base.TID) (btree.Conflict, error) {
+	t := c.m.target
+	for _, ix := range t.indexes {
+		met, err := t.tryEntry(x, ix, c.m.values, tid)
+		if err != nil {
+			return met, err
+		}
+		if met.Found && met.Wait == 0 && !slices.Contains(c.arbiters, ix) {
+			return met, t.refuse(x, ix, c.m.values, met)
+		}
+		if met.Found {
+			return met, nil
+		}
+	}
+	return btree.Conflict{}, nil
 }
 
 // update does DO UPDATE to the row at tid. again tells that the row changed under it.

@@ -280,6 +280,19 @@ func (t *Target) remove(x *Context, tid base.TID) (heap.Result, error) {
 // insertEntry adds a row's entry to one index. It waits for transactions that decide over an equal key; a conflict with a
 // live row is told.
 func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, tid base.TID) (btree.Conflict, error) {
+	for {
+		c, err := t.tryEntry(x, ix, values, tid)
+		if err != nil || c.Wait == 0 {
+			return c, err
+		}
+		if err := x.await(c); err != nil {
+			return c, err
+		}
+	}
+}
+
+// tryEntry is insertEntry that tells of a transaction that decides instead of waiting for it.
+func (t *Target) tryEntry(x *Context, ix *targetIndex, values []types.Datum, tid base.TID) (btree.Conflict, error) {
 	key, ok, err := ix.keys.of(x.Eval, values)
 	if err != nil || !ok {
 		return btree.Conflict{}, err
@@ -289,22 +302,22 @@ func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, 
 		unique = &t.prober
 	}
 	payload := ix.keys.included(values)
-	if unique != nil && !ix.desc.Immediate {
-		w := &witness{Prober: unique}
-		if _, err := ix.writer.Insert(key, tid, payload, w); err != nil || !w.met {
-			return btree.Conflict{}, err
-		}
-		return btree.Conflict{}, x.After.Note(&RowChange{Kind: Recheck, Rel: t.rel, Index: ix.desc, New: tid})
+	if unique == nil || ix.desc.Immediate {
+		return ix.writer.Insert(key, tid, payload, unique)
 	}
-	for {
-		c, err := ix.writer.Insert(key, tid, payload, unique)
-		if err != nil || !c.Found || c.Wait == 0 {
-			return c, err
-		}
-		if err := x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), c.Wait, x.Wait); err != nil {
-			return c, err
-		}
+	w := &witness{Prober: unique}
+	if _, err := ix.writer.Insert(key, tid, payload, w); err != nil || !w.met {
+		return btree.Conflict{}, err
 	}
+	return btree.Conflict{}, x.After.Note(&RowChange{Kind: Recheck, Rel: t.rel, Index: ix.desc, New: tid})
+}
+
+// await waits for who decides over an entry that is in the way.
+func (x *Context) await(c btree.Conflict) error {
+	if c.Speculative {
+		return x.Tx.Manager().WaitForToken(x.Task, x.Tx.Proc(), c.Wait, x.Wait)
+	}
+	return x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), c.Wait, x.Wait)
 }
 
 // rowLockMode gives the heap's name of a row lock strength.

@@ -80,7 +80,7 @@ func (t *Target) insertBatch(x *Context, ix *targetIndex, rows [][]types.Datum, 
 		case c.Found && c.Wait == 0:
 			return false, nil
 		case c.Found:
-			if err := x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), c.Wait, x.Wait); err != nil {
+			if err := x.await(c); err != nil {
 				return false, err
 			}
 		}

@@ -45,8 +45,10 @@ func (k Kind) Event() activity.Event {
 		return activity.EventLockTuple
 	case KindTransaction:
 		return activity.EventLockTransactionID
-	case KindVirtualXID, KindSpecToken:
+	case KindVirtualXID:
 		return activity.EventLockVirtualXID
+	case KindSpecToken:
+		return activity.EventLockSpecToken
 	case KindObject, KindUser:
 		return activity.EventLockObject
 	case KindAdvisory:
@@ -79,6 +81,10 @@ func Tuple(db, rel base.OID, tid base.TID) Tag {
 
 // Transaction is held exclusively by a transaction while it runs; waiting for its end is a share lock.
 func Transaction(xid base.XID) Tag { return Tag{Kind: KindTransaction, A: uint64(xid)} }
+
+// SpecToken is held exclusively by a transaction while it inserts a row that it may take back (ON CONFLICT). It has one such row
+// at a time, so that the number of the token, which pg_locks shows, is always one.
+func SpecToken(xid base.XID) Tag { return Tag{Kind: KindSpecToken, A: uint64(xid), B: 1} }
 
 // VirtualXID is held exclusively by a transaction that may have no XID.
 func VirtualXID(pid uint32, local uint64) Tag {
@@ -116,6 +122,8 @@ func (t Tag) String() string {
 		return fmt.Sprintf("transaction %d", t.A)
 	case KindVirtualXID:
 		return fmt.Sprintf("virtual transaction %d/%d", t.A, t.B)
+	case KindSpecToken:
+		return fmt.Sprintf("speculative token %d of transaction %d", t.B, t.A)
 	case KindObject:
 		return fmt.Sprintf("object %d of class %d of database %d", t.B, t.A, t.Database)
 	case KindAdvisory:

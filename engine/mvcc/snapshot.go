@@ -209,16 +209,17 @@ type Liveness uint8
 
 // The kinds of liveness.
 const (
-	Dead       Liveness = iota // ended or never there
-	Live                       // there for everyone from now on
-	Inserting                  // another transaction inserted it and has not ended
-	Deleting                   // there, but another running transaction may have ended it
-	AllDead                    // dead to every snapshot: index entries may be dropped
-	SelfInsert                 // inserted by the own transaction and live
+	Dead        Liveness = iota // ended or never there
+	Live                        // there for everyone from now on
+	Inserting                   // another transaction inserted it and has not ended
+	Deleting                    // there, but another running transaction may have ended it
+	AllDead                     // dead to every snapshot: index entries may be dropped
+	SelfInsert                  // inserted by the own transaction and live
+	Speculating                 // another transaction is inserting it and may take it back before it ends
 )
 
 // Dirty tells whether the tuple is there at this moment, counting the own transaction's changes as done, and for
-// Inserting and Deleting which transaction to wait for.
+// Inserting, Speculating and Deleting which transaction to wait for.
 func (v *View) Dirty(t tuple.Tuple) (Liveness, base.XID) {
 	mask := t.Mask()
 	own := v.Snap.Own
@@ -234,6 +235,9 @@ func (v *View) Dirty(t tuple.Tuple) (Liveness, base.XID) {
 			case Aborted:
 				return AllDead, 0
 			case InProgress:
+				if mask&tuple.Speculative != 0 {
+					return Speculating, x
+				}
 				return Inserting, x
 			}
 		}

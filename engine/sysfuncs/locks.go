@@ -112,6 +112,8 @@ func lockRow(tag lock.Tag, virtual map[uint32]string, pid uint32, mode string, g
 		row[2], row[3], row[4] = a, types.Int(int64(tid.Block)), types.Int(int64(tid.Offset))
 	case lock.KindTransaction:
 		row[6] = a
+	case lock.KindSpecToken:
+		row[1], row[7], row[8], row[9] = a, c, types.Int(0), types.Int(0) // as PostgreSQL 15 does, whose next version names the transaction
 	case lock.KindVirtualXID:
 		row[5] = types.Text(fmt.Sprintf("%d/%d", tag.A, tag.B))
 	case lock.KindAdvisory, lock.KindObject:

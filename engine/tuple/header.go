@@ -21,7 +21,7 @@ const MaxColumns = 1600
 const (
 	HasNulls      uint32 = 1 << 0
 	XminCommitted uint32 = 1 << 1 // hint: the inserter is visible to all
-	XminInvalid   uint32 = 1 << 2 // hint: the inserter aborted
+	XminInvalid   uint32 = 1 << 2 // hint: the inserter aborted, or (xmax being xmin) took the row back
 	XmaxCommitted uint32 = 1 << 3 // hint: the deleter is visible to all
 	XmaxInvalid   uint32 = 1 << 4 // hint: no deleter, or it aborted
 	XmaxLockOnly  uint32 = 1 << 5 // xmax locks the row and does not end it
@@ -33,7 +33,7 @@ const (
 	HotUpdated    uint32 = 1 << 11 // the next version is on the same page and has no index entries
 	HeapOnly      uint32 = 1 << 12 // no index entry points here
 	Updated       uint32 = 1 << 13 // made by an update
-	SpecToken     uint32 = 1 << 14 // inserted speculatively (ON CONFLICT), not confirmed
+	Speculative   uint32 = 1 << 14 // inserted by ON CONFLICT; while the inserter runs, it may take the row back
 	Toasted       uint32 = 1 << 15 // some value is compressed or stored out of line
 
 	LockBits = LockKeyShare | LockShare | LockNoKey | LockUpdate

@@ -254,6 +254,19 @@ func (m *Manager) NeedsWait(dep, logDep base.LSN) bool {
 	return max(logDep, min(dep, base.LSN(m.cs.Load()))) > m.log.FlushedLSN()
 }
 
+// WaitForToken waits until transaction x, which was met while it inserted a row speculatively, has kept the row or taken it
+// back, or has ended. What became of the row is for the caller to see. The task holds no latch or pin.
+func (m *Manager) WaitForToken(task *activity.Task, p *Proc, x base.XID, w Wait) error {
+	tag := lock.SpecToken(x)
+	req := lock.Request{Tag: tag, Mode: lock.Share, Session: true, NoWait: w.NoWait, Timeout: w.Timeout,
+		DeadlockTimeout: w.DeadlockTimeout}
+	if _, err := m.locks.Acquire(task, p.owner, req); err != nil {
+		return err
+	}
+	m.locks.Release(p.owner, tag, lock.Share, true)
+	return nil
+}
+
 // WaitFor waits until transaction x has ended, be it a subtransaction that rolled back. The task holds no latch or pin.
 func (m *Manager) WaitFor(task *activity.Task, p *Proc, x base.XID, w Wait) error {
 	for {

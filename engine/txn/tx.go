@@ -219,6 +219,21 @@ func (t *Tx) lockXID(task *activity.Task, x base.XID) error {
 	return err
 }
 
+// LockToken takes the token of a speculative insertion by the transaction's present id. UnlockToken gives it back, or the end of
+// the transaction or savepoint.
+func (t *Tx) LockToken(task *activity.Task) (base.XID, error) {
+	xid, err := t.XID(task)
+	if err == nil {
+		_, err = t.p.m.locks.Acquire(task, t.p.owner, lock.Request{Tag: lock.SpecToken(xid), Mode: lock.Exclusive})
+	}
+	return xid, err
+}
+
+// UnlockToken gives back what LockToken took under an id.
+func (t *Tx) UnlockToken(xid base.XID) {
+	t.p.m.locks.Release(t.p.owner, lock.SpecToken(xid), lock.Exclusive, false)
+}
+
 func (t *Tx) unlockXID(x base.XID) {
 	t.p.m.locks.Release(t.p.owner, lock.Transaction(x), lock.Exclusive, true)
 }

@@ -24,6 +24,8 @@ type Conflict struct {
 	Found bool
 	TID   base.TID // the entry in the way
 	Wait  base.XID // the transaction that decides; zero when the row is live
+	// Speculative tells that it may decide before it ends: its token is what to wait for.
+	Speculative bool
 }
 
 // Writer inserts into one index. It keeps scratch pages between calls and belongs to one goroutine.
@@ -221,8 +223,8 @@ func (w *Writer) checkUnique(first buffer.Buffer, t target, unique Prober) (Conf
 			switch st {
 			case mvcc.Live, mvcc.SelfInsert:
 				return Conflict{Found: true, TID: tid}, nil
-			case mvcc.Inserting, mvcc.Deleting:
-				return Conflict{Found: true, TID: tid, Wait: xid}, nil
+			case mvcc.Inserting, mvcc.Speculating, mvcc.Deleting:
+				return Conflict{Found: true, TID: tid, Wait: xid, Speculative: st == mvcc.Speculating}, nil
 			case mvcc.AllDead:
 				n.kill(i)
 				killed = true

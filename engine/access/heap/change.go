@@ -47,6 +47,11 @@ func (w *Writer) Delete(tid base.TID) (Result, error) {
 }
 
 func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID) error {
+	return w.endLatched(buf, t, tid, xid, 0)
+}
+
+// endLatched ends a version without a next one; bits join its mask.
+func (w *Writer) endLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, bits uint32) error {
 	if err := w.checkChange(tid); err != nil {
 		return err
 	}
@@ -56,12 +61,13 @@ func (w *Writer) deleteLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, x
 		return err
 	}
 	buf.MarkDirty()
-	endVersion(t, xid, w.tx.Command(), tuple.LockUpdate|tuple.KeysUpdated, tid)
+	endVersion(t, xid, w.tx.Command(), tuple.LockUpdate|tuple.KeysUpdated|bits, tid)
 	notePrunable(buf.Page(), xid)
 	return w.logDelete(buf, xid, tid.Offset, t, flags)
 }
 
-// Undo ends a row that the running command itself inserted, since a unique index refused it (ON CONFLICT).
+// Undo takes back a row that InsertSpeculative put in, since a unique index refused it. It is dead to everyone at once, however
+// the transaction ends: its xmin is marked invalid, and its xmax equals its xmin.
 func (w *Writer) Undo(tid base.TID) error {
 	xid, err := w.tx.XID(w.task)
 	if err != nil {
@@ -71,17 +77,30 @@ func (w *Writer) Undo(tid base.TID) error {
 	if err != nil {
 		return err
 	}
-	if !w.tx.Identity().Has(t.Xmin()) {
+	if t.Xmin() != xid {
 		buf.UnlockRelease()
 		return pgerror.Newf(pgerror.InternalError, "tuple %s of relation \"%s\" is not this transaction's", tid, w.t.Desc.Name)
 	}
-	err = w.deleteLatched(buf, t, tid, xid)
+	err = w.endLatched(buf, t, tid, xid, tuple.XminInvalid)
 	old := w.keepOld(t)
 	buf.UnlockRelease()
 	if err == nil {
 		err = w.replaced(old, nil, true)
 	}
 	return err
+}
+
+// Confirm makes a row that InsertSpeculative put in an ordinary one. Nothing is logged: the mark matters only while the
+// transaction runs.
+func (w *Writer) Confirm(tid base.TID) error {
+	buf, t, err := w.latch(tid)
+	if err != nil {
+		return err
+	}
+	buf.MarkDirty()
+	t.SetMask(t.Mask() &^ tuple.Speculative)
+	buf.UnlockRelease()
+	return nil
 }
 
 // endVersion writes the end of a version: who, with which bits, and where the next one is.

@@ -180,8 +180,8 @@ func Managers() []rmgr.Manager {
 	}
 }
 
-// hintBits are the bits of a row that readers set without a record.
-const hintBits = tuple.XminCommitted | tuple.XminInvalid | tuple.XmaxCommitted | tuple.XmaxInvalid
+// hintBits are the bits of a row that change without a record.
+const hintBits = tuple.HintBits | tuple.Speculative
 
 // mask clears what redo does not repeat: hints, and the gaps behind rows whose length is no multiple of eight.
 func mask(p page.Page) {

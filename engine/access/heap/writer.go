@@ -54,7 +54,15 @@ func (w *Writer) Reset(t *Table, task *activity.Task, tx *txn.Tx, wait txn.Wait)
 }
 
 // Insert adds a row. The values are in the order of the descriptor's columns.
-func (w *Writer) Insert(values []types.Datum) (base.TID, error) {
+func (w *Writer) Insert(values []types.Datum) (base.TID, error) { return w.insert(values, 0) }
+
+// InsertSpeculative adds a row that Undo may take back: until Confirm or Undo a unique check of others waits not for the
+// transaction but for its token (txn.Tx.LockToken), which the caller holds.
+func (w *Writer) InsertSpeculative(values []types.Datum) (base.TID, error) {
+	return w.insert(values, tuple.Speculative)
+}
+
+func (w *Writer) insert(values []types.Datum, mask uint32) (base.TID, error) {
 	xid, err := w.tx.XID(w.task)
 	if err != nil {
 		return base.TID{}, err
@@ -63,7 +71,7 @@ func (w *Writer) Insert(values []types.Datum) (base.TID, error) {
 	if err != nil {
 		return base.TID{}, err
 	}
-	w.stampNew(tuple.Tuple(w.form), xid, 0)
+	w.stampNew(tuple.Tuple(w.form), xid, mask)
 	buf, fresh, err := w.pageFor(len(w.form), w.t.reserve, 0)
 	if err != nil {
 		return base.TID{}, err
