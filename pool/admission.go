@@ -24,23 +24,20 @@ const (
 // that wait, for their client or for a lock, soon do not count, so that nobody waits for them.
 type admission struct {
 	mu      sync.Mutex
-	limit   int                  // guarded by mu
-	working int                  // guarded by mu; transactions at work
-	waits   [2]pauses            // guarded by mu; those of them that wait: for their client, for others
-	queue   turns.Queue[*member] // guarded by mu; new ones
-	spare   []*member            // guarded by mu
-	timer   *time.Timer          // guarded by mu; nil until one was needed
-	ticking bool                 // guarded by mu
+	limit   int                    // guarded by mu
+	working int                    // guarded by mu; transactions at work
+	waits   [2]turns.Line[*member] // guarded by mu; those of them that wait, for their client or for others, the longest first
+	queue   turns.Queue[*member]   // guarded by mu; new ones
+	spare   []*member              // guarded by mu
+	timer   *time.Timer            // guarded by mu; nil until one was needed
+	ticking bool                   // guarded by mu
 }
 
-// The lists of pauses.
+// The lines of admission.waits.
 const (
 	forClient = iota
 	forOthers
 )
-
-// pauses are transactions that wait, those that have waited longest first.
-type pauses struct{ first, last *member }
 
 // work says what is known of a transaction.
 type work uint8
@@ -48,19 +45,18 @@ type work uint8
 const (
 	newWork work = iota // in the queue
 	atWork
-	pausing // at work, in a list of pauses
+	pausing // at work, in a line of waits
 	paused  // has waited for too long to count
 )
 
 // member is a transaction block. It is guarded by the mutex of admission.
 type member struct {
-	user       *user
-	state      work
-	kind       uint8 // the list, while pausing
-	since      time.Time
-	prev, next *member
-	entry      turns.Entry[*member]
-	admitted   chan struct{} // has room for one
+	user     *user
+	state    work
+	kind     uint8 // the line, while pausing
+	since    time.Time
+	entry    turns.Entry[*member] // in the queue, or in a line of waits
+	admitted chan struct{}        // has room for one
 }
 
 // memberLocked gives a member for the transaction of a lease.
@@ -128,7 +124,7 @@ func (l *Lease) works() {
 	defer a.mu.Unlock()
 	switch m.state {
 	case pausing:
-		a.waits[m.kind].remove(m)
+		a.waits[m.kind].Remove(&m.entry)
 	case paused:
 		a.working++
 	default:
@@ -163,7 +159,7 @@ func (l *Lease) ends() {
 	defer a.mu.Unlock()
 	switch m.state {
 	case pausing:
-		a.waits[m.kind].remove(m)
+		a.waits[m.kind].Remove(&m.entry)
 		a.working--
 	case atWork:
 		a.working--
@@ -184,16 +180,16 @@ func (a *admission) admitLocked(m *member, now time.Time) {
 
 func (a *admission) pauseLocked(m *member, kind uint8, now time.Time) {
 	m.state, m.kind, m.since = pausing, kind, now
-	a.waits[kind].add(m)
+	a.waits[kind].Push(&m.entry)
 }
 
 // forgetLocked stops counting transactions that have waited for too long.
 func (a *admission) forgetLocked(now time.Time) {
 	for kind, limit := range [...]time.Duration{forClient: idleAfter, forOthers: stuckAfter} {
 		w := &a.waits[kind]
-		for m := w.first; m != nil && now.Sub(m.since) > limit; m = w.first {
-			w.remove(m)
-			m.state = paused
+		for e := w.First(); e != nil && now.Sub(e.Value.since) > limit; e = w.First() {
+			w.Remove(e)
+			e.Value.state = paused
 			a.working--
 		}
 	}
@@ -241,28 +237,4 @@ func (a *admission) tick() {
 	if a.queue.Len() > 0 {
 		a.tickLocked()
 	}
-}
-
-func (p *pauses) add(m *member) {
-	m.prev, m.next = p.last, nil
-	if p.last == nil {
-		p.first = m
-	} else {
-		p.last.next = m
-	}
-	p.last = m
-}
-
-func (p *pauses) remove(m *member) {
-	if m.prev == nil {
-		p.first = m.next
-	} else {
-		m.prev.next = m.next
-	}
-	if m.next == nil {
-		p.last = m.prev
-	} else {
-		m.next.prev = m.prev
-	}
-	m.prev, m.next = nil, nil
 }

@@ -76,7 +76,7 @@ func TestNewTransactionsWaitTheirTurn(t *testing.T) {
 	for _, x := range l {
 		x.End()
 	}
-	if a := &p.admission; a.working != 0 || a.queue.Len() != 0 || a.waits[forClient].first != nil || a.waits[forOthers].first != nil {
+	if a := &p.admission; a.working != 0 || a.queue.Len() != 0 || a.waits[forClient].Len() != 0 || a.waits[forOthers].Len() != 0 {
 		t.Errorf("left behind: %d at work, %d new", a.working, a.queue.Len())
 	}
 }

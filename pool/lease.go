@@ -124,24 +124,23 @@ func (l *Lease) Backend() Backend {
 // with the task's reason when that is interrupted while it waits.
 func (l *Lease) Acquire(c Class) (Backend, error) {
 	invariant.Assert(!l.holds && l.res == nil, "acquire by a lease that holds a slot")
+	l.works() // whoever waits for a slot is at work, too
 	now, err := l.pool.enter(l, c)
-	if err != nil {
-		return nil, err
-	}
-	if !now {
+	if err == nil && !now {
 		err = l.wait(c)
 		l.waited(time.Since(l.since))
-		if err != nil {
-			return nil, err
-		}
+	}
+	if err != nil {
+		l.step()
+		return nil, err
 	}
 	l.holds = true
-	l.works()
 	return l.take()
 }
 
 // AcquireAlways takes a slot and a backend whatever happens to the task, to clean up after it.
 func (l *Lease) AcquireAlways() (Backend, error) {
+	l.works()
 	if now, _ := l.pool.enter(l, Closing); !now { // is never refused
 		<-l.ready
 	}
@@ -269,10 +268,10 @@ func (l *Lease) Resume() {
 		return
 	}
 	l.yielded = false
+	l.works()
 	if now, _ := l.pool.enter(l, Resumed); !now { // is never refused
 		<-l.ready
 		l.waited(time.Since(l.since))
 	}
 	l.holds = true
-	l.works()
 }

@@ -12,9 +12,9 @@ import (
 const maxStandings = 16
 
 // standing is what a session needs while it is in a transaction or holds locks, and not while it is idle: its place among the
-// transactions, its lock owner, the queue of its events, what it
-// does with notifications, and the memory of its portals. A backend lends it, so that 10,000 idle
-// sessions cost none of it, and the few that run share what is warm in the processor's caches.
+// transactions, its lock owner, the queue of its events, what it does with notifications, and the memory of its portals. A
+// backend lends it, so that 10,000 idle sessions cost none of it, and the few that run share what is warm in the processor's
+// caches.
 type standing struct {
 	s       *session.Session // whose it is now
 	proc    *txn.Proc

@@ -19,6 +19,34 @@ func (l *Line[T]) Len() int { return l.n }
 // First gives the entry that has waited longest, nil when there is none.
 func (l *Line[T]) First() *Entry[T] { return l.head }
 
+// Push puts an entry that waits nowhere at the end of a line that is in no queue.
+func (l *Line[T]) Push(e *Entry[T]) {
+	if l.head == nil {
+		l.head = e
+	} else {
+		l.tail.next = e
+	}
+	e.prev, e.next = l.tail, nil
+	l.tail = e
+	l.n++
+}
+
+// Remove takes an entry out of a line that is in no queue.
+func (l *Line[T]) Remove(e *Entry[T]) {
+	if e.prev == nil {
+		l.head = e.next
+	} else {
+		e.prev.next = e.next
+	}
+	if e.next == nil {
+		l.tail = e.prev
+	} else {
+		e.next.prev = e.prev
+	}
+	e.prev, e.next = nil, nil
+	l.n--
+}
+
 // Queue is the lines with entries, in the order of their turns. The zero Queue is empty.
 type Queue[T any] struct {
 	head, tail *Line[T]
@@ -32,13 +60,8 @@ func (q *Queue[T]) Len() int { return q.n }
 func (q *Queue[T]) Push(l *Line[T], e *Entry[T]) {
 	if l.head == nil {
 		q.append(l)
-		l.head = e
-	} else {
-		l.tail.next = e
 	}
-	e.prev, e.next = l.tail, nil
-	l.tail = e
-	l.n++
+	l.Push(e)
 	q.n++
 }
 
@@ -67,18 +90,7 @@ func (q *Queue[T]) Pop() (v T, ok bool) {
 
 // Remove takes an entry out of the line of this queue that it waits in.
 func (q *Queue[T]) Remove(l *Line[T], e *Entry[T]) {
-	if e.prev == nil {
-		l.head = e.next
-	} else {
-		e.prev.next = e.next
-	}
-	if e.next == nil {
-		l.tail = e.prev
-	} else {
-		e.next.prev = e.prev
-	}
-	e.prev, e.next = nil, nil
-	l.n--
+	l.Remove(e)
 	q.n--
 	if l.head == nil {
 		q.unlink(l)
