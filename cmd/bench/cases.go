@@ -16,6 +16,7 @@ type testCase struct {
 	name string
 	run  func(s *server) (outcome, error)
 	skip func(s *server) string // why a server cannot run it, empty if it can
+	any  bool                   // a server that answers everything alike can run it
 }
 
 // outcome is what one run gave. A case of single statements leaves tps zero: its time is measured from outside.
@@ -51,24 +52,25 @@ func cases(o *options) []testCase {
 	var out []testCase
 	for _, n := range []int{1, 64, 1000, 5000} {
 		out = append(out,
-			testCase{fmt.Sprintf("select-simple-%d", n), bench(o, n, "-S", "-M", "simple"), beyond(n)},
-			testCase{fmt.Sprintf("select-prepared-%d", n), bench(o, n, "-S", "-M", "prepared"), noPrepared(n)})
+			testCase{fmt.Sprintf("select-simple-%d", n), bench(o, n, "-S", "-M", "simple"), beyond(n), false},
+			testCase{fmt.Sprintf("select-prepared-%d", n), bench(o, n, "-S", "-M", "prepared"), noPrepared(n), false})
 	}
 	for _, n := range []int{64, 1000, 5000} {
 		out = append(out,
-			testCase{fmt.Sprintf("drive-simple-%d", n), driven(o, n, false), beyond(n)},
-			testCase{fmt.Sprintf("drive-prepared-%d", n), driven(o, n, true), noPrepared(n)})
+			testCase{fmt.Sprintf("drive-simple-%d", n), driven(o, n, false), beyond(n), true},
+			testCase{fmt.Sprintf("drive-prepared-%d", n), driven(o, n, true), noPrepared(n), false},
+			testCase{fmt.Sprintf("drive-tpcb-%d", n), drivenTPCB(o, n), beyond(n), false})
 	}
 	for _, n := range []int{1, 64, 1000} {
-		out = append(out, testCase{fmt.Sprintf("tpcb-simple-%d", n), bench(o, n, "-M", "simple"), beyond(n)})
+		out = append(out, testCase{fmt.Sprintf("tpcb-simple-%d", n), bench(o, n, "-M", "simple"), beyond(n), false})
 	}
 	return append(out,
-		testCase{"tpcb-hot-simple-64", hot(o, 64, "simple"), never},
-		testCase{"tpcb-hot-prepared-64", hot(o, 64, "prepared"), noPrepared(64)},
-		testCase{"copy-1M-rows", copyIn(o), never},
-		testCase{"scan-aggregate", sql(o, "select count(*), sum(abalance), avg(aid), max(bid) from pgbench_accounts"), never},
-		testCase{"group-aggregate", sql(o, "select bid, count(*), sum(abalance) from pgbench_accounts group by bid"), never},
-		testCase{"connect-query-disconnect", bench(o, 8, "-S", "-M", "simple", "-C"), never},
+		testCase{"tpcb-hot-simple-64", hot(o, 64, "simple"), never, false},
+		testCase{"tpcb-hot-prepared-64", hot(o, 64, "prepared"), noPrepared(64), false},
+		testCase{"copy-1M-rows", copyIn(o), never, false},
+		testCase{"scan-aggregate", sql(o, "select count(*), sum(abalance), avg(aid), max(bid) from pgbench_accounts"), never, false},
+		testCase{"group-aggregate", sql(o, "select bid, count(*), sum(abalance) from pgbench_accounts group by bid"), never, false},
+		testCase{"connect-query-disconnect", bench(o, 8, "-S", "-M", "simple", "-C"), never, false},
 	)
 }
 
@@ -167,7 +169,7 @@ func writeRows(file string, n int) error {
 // load makes the pgbench tables in both clusters.
 func load(o *options, servers []*server) error {
 	for _, s := range servers {
-		if s.name == "pgbouncer" {
+		if s.name == "pgbouncer" || s.name == "floor" {
 			continue
 		}
 		if out, err := s.client(o, "pgbench", "-i", "-q", "-s", strconv.Itoa(o.scale), "postgres"); err != nil {

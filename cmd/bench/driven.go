@@ -18,28 +18,48 @@ const driveThreads = 2
 // driven is pgbench's SELECT by clients that cost less than pgbench's, whose polling of thousands of sockets takes more of the
 // machine than the server does.
 func driven(o *options, clients int, prepared bool) func(*server) (outcome, error) {
-	return func(s *server) (out outcome, err error) {
-		to := many.Server{Addr: s.addr(), Rows: rowsPerScale * o.scale, Threads: driveThreads}
-		f, err := drive.Dial(drive.Options{Addr: to.Addr, Clients: clients, Threads: driveThreads})
-		if err != nil {
-			return out, err
+	return func(s *server) (outcome, error) {
+		to := s.many(o)
+		if !prepared {
+			return s.drive(o, clients, 1, to.Select(0), nil)
 		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		script := to.Select(0)
-		if prepared {
-			script = to.SelectPrepared()
-			if err := many.Prepare(f); err != nil {
-				return out, err
-			}
-		}
-		cpu := s.cpu()
-		r, err := f.Run(time.Duration(o.seconds)*time.Second, script)
-		if err == nil && r.Failed() > 0 {
-			err = fmt.Errorf("%d statements failed: %s", r.Failed(), r.First)
-		}
-		if err != nil {
-			return out, err
-		}
-		return outcome{tps: r.Rate(), latency: float64(clients) * 1000 / r.Rate(), count: float64(r.Answers), cpu: s.cpu() - cpu}, nil
+		return s.drive(o, clients, 1, to.SelectPrepared(), many.Prepare)
 	}
+}
+
+// drivenTPCB is pgbench's TPC-B by such clients.
+func drivenTPCB(o *options, clients int) func(*server) (outcome, error) {
+	return func(s *server) (outcome, error) {
+		to := s.many(o)
+		return s.drive(o, clients, many.TPCBSteps, to.TPCB(), nil)
+	}
+}
+
+// many gives the server as package many knows it.
+func (s *server) many(o *options) many.Server {
+	return many.Server{Addr: s.addr(), Rows: rowsPerScale * o.scale, Threads: driveThreads}
+}
+
+// drive runs a script whose transactions have a number of steps.
+func (s *server) drive(o *options, clients, steps int, script drive.Script, prepare func(*drive.Fleet) error) (out outcome, err error) {
+	f, err := drive.Dial(drive.Options{Addr: s.addr(), Clients: clients, Threads: driveThreads})
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if prepare != nil {
+		if err := prepare(f); err != nil {
+			return out, err
+		}
+	}
+	cpu := s.cpu()
+	r, err := f.Run(time.Duration(o.seconds)*time.Second, script)
+	if err == nil && r.Failed() > 0 {
+		err = fmt.Errorf("%d statements failed: %s", r.Failed(), r.First)
+	}
+	if err != nil {
+		return out, err
+	}
+	rate := r.Rate() / float64(steps)
+	return outcome{tps: rate, latency: float64(clients) * 1000 / rate, count: float64(r.Answers) / float64(steps), cpu: s.cpu() - cpu}, nil
 }

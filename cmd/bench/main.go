@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"manifold/cmd/internal/floor"
 )
 
 // options are the flags.
@@ -20,6 +22,7 @@ type options struct {
 	pgbin   string
 	binary  string
 	many    bool
+	floor   string
 }
 
 func main() {
@@ -32,9 +35,13 @@ func main() {
 	flag.StringVar(&o.pgbin, "pgbin", "/usr/lib/postgresql/15/bin", "directory of PostgreSQL's binaries")
 	flag.StringVar(&o.binary, "manifold", "", "Manifold's binary; built from the tree when empty")
 	flag.BoolVar(&o.many, "many", false, "let thousands of clients think, reconnect, rest in transactions and lock rows, and show Manifold's figures")
+	flag.StringVar(&o.floor, "floor", "", "be the server that does nothing but answer, at this IP:PORT")
 	flag.Parse()
 	do := run
-	if o.many {
+	switch {
+	case o.floor != "":
+		do = func(o *options) error { return floor.Serve(o.floor) }
+	case o.many:
 		do = runMany
 	}
 	if err := do(&o); err != nil {
@@ -98,6 +105,9 @@ func measure(o *options, c testCase, servers []*server) result {
 	runs := map[string][]figures{}
 	for range o.rounds {
 		for _, s := range servers {
+			if s.name == "floor" && !c.any {
+				continue
+			}
 			if note := c.skip(s); note != "" {
 				r.Servers[s.name] = figures{Note: note}
 				continue
@@ -166,8 +176,11 @@ func medians(list []figures) figures {
 
 func show(r result) {
 	fmt.Printf("%s\n", r.Case)
-	for _, name := range []string{"manifold", "postgres", "pgbouncer"} {
-		f := r.Servers[name]
+	for _, name := range []string{"manifold", "postgres", "pgbouncer", "floor"} {
+		f, ok := r.Servers[name]
+		if !ok {
+			continue
+		}
 		if f.Note != "" {
 			fmt.Printf("  %-10s %s\n", name, f.Note)
 			continue

@@ -19,8 +19,13 @@ func scenes(o *options) []scene {
 	out := []scene{
 		{8, func(s *many.Server) (string, error) {
 			t, err := s.Think(10000, 0.7, d)
-			return fmt.Sprintf("10,000 clients thinking, load 0.7: all in after %v, %.0f of %.0f statements/s, p50 %v, p99 %v", t.Login.Round(time.Millisecond),
-				t.Rate, t.Full, t.P50, t.P99), err
+			text := fmt.Sprintf("10,000 clients thinking, load 0.7: all in after %v, %.0f of %.0f statements/s, p50 %v, p99 %v", t.Login.Round(time.Millisecond),
+				t.Rate, t.Full, t.P50, t.P99)
+			if err != nil {
+				return text, err
+			}
+			least, err := thinkAtFloor(o, t.Rate, d)
+			return text + least, err
 		}},
 		{8, func(s *many.Server) (string, error) {
 			t, err := s.Reconnect(9000, 200, d)
@@ -40,6 +45,23 @@ func scenes(o *options) []scene {
 		}})
 	}
 	return out
+}
+
+// thinkAtFloor measures what the same statements take at the same rate when they cost the server nothing.
+func thinkAtFloor(o *options, rate float64, d time.Duration) (text string, err error) {
+	dir, err := os.MkdirTemp("", "manifold-bench")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	s, err := startFloor(o, dir, nil)
+	if err != nil {
+		return "", err
+	}
+	defer s.stop()
+	to := s.many(o)
+	t, err := to.ThinkAt(10000, rate, d)
+	return fmt.Sprintf("; a server that does nothing but answer, as many: p50 %v, p99 %v", t.P50, t.P99), err
 }
 
 // runMany plays every scene against a server of its own.
@@ -69,7 +91,8 @@ func playOne(o *options, sc scene) error {
 	if err := load(o, []*server{s}); err != nil {
 		return err
 	}
-	text, err := sc.play(&many.Server{Addr: s.addr(), Rows: rowsPerScale * o.scale, Threads: driveThreads})
+	to := s.many(o)
+	text, err := sc.play(&to)
 	fmt.Println(text)
 	return err
 }

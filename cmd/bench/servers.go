@@ -36,12 +36,15 @@ func startAll(o *options, dir string) (servers []*server, stop func(), err error
 			servers[i].stop()
 		}
 	}
-	for _, start := range []func(*options, string, []*server) (*server, error){startManifold, startPostgres, startPgBouncer} {
+	for _, start := range []func(*options, string, []*server) (*server, error){startManifold, startPostgres, startPgBouncer, startFloor} {
 		s, err := start(o, dir, servers)
 		if err != nil {
 			return servers, stop, err
 		}
 		servers = append(servers, s)
+		if s.name == "floor" {
+			continue
+		}
 		if err := s.wait(o); err != nil {
 			return servers, stop, err
 		}
@@ -156,6 +159,21 @@ func startPgBouncer(o *options, dir string, servers []*server) (*server, error) 
 	s := &server{name: "pgbouncer", port: port, with: pg}
 	s.cmd = exec.Command(bin, config)
 	return s, s.start(filepath.Join(dir, "pgbouncer.log"), cred)
+}
+
+// startFloor starts this program as the server of package floor.
+func startFloor(_ *options, dir string, _ []*server) (*server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: "floor", port: port}
+	s.cmd = exec.Command(self, "-floor", s.addr())
+	return s, s.start(filepath.Join(dir, "floor.log"), nil)
 }
 
 func (s *server) start(logFile string, cred *syscall.Credential) error {

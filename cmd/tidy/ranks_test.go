@@ -10,7 +10,7 @@ func ranks() map[string]int {
 		names string
 	}{
 		{26, "cmd/manifold cmd/bench cmd/tidy"},
-		{25, "aux/supervisor cmd/manifold/internal/config cmd/internal/many"},
+		{25, "aux/supervisor cmd/manifold/internal/config cmd/internal/many cmd/internal/floor"},
 		{24, "cmd/internal/drive engine/isolation engine/crashlab aux/startup aux/checkpointer aux/bgwriter aux/walwriter aux/archiver aux/walsender aux/walreceiver aux/autovacuum aux/logger aux/metrics proxy"},
 		{23, "proxy/session proxy/admin"},
 		{22, "proxy/auth proxy/park"},

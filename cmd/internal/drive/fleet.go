@@ -26,6 +26,7 @@ type Options struct {
 type Client struct {
 	Number int
 	Step   int    // the script's own
+	Memo   uint64 // the script's own
 	Status byte   // of the transaction: I, T or E
 	Code   string // SQLSTATE of the error in the last answer, or empty
 	Rows   int    // in the last answer

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -134,7 +135,7 @@ func (t *thread) send(c *Client, request []byte, now time.Time) error {
 // loop serves events until every client is done.
 func (t *thread) loop() error {
 	for looked := time.Now(); t.pending > 0; {
-		n, err := unix.EpollWait(t.epfd, t.events[:], t.patience())
+		n, err := t.wait()
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
@@ -157,13 +158,19 @@ func (t *thread) loop() error {
 	return nil
 }
 
-// patience gives how long to wait for events, in milliseconds.
-func (t *thread) patience() int {
-	if len(t.think) == 0 {
-		return int(lookLate / time.Millisecond)
+// wait waits for events, or for the end of the first pause. Whole milliseconds, as epoll_wait has them, would send the requests
+// of many clients in bursts.
+func (t *thread) wait() (int, error) {
+	d := lookLate
+	if len(t.think) > 0 {
+		d = min(max(time.Until(t.think[0].at), 0), lookLate)
 	}
-	d := time.Until(t.think[0].at)
-	return int(min(max(d+time.Millisecond-1, 0), lookLate) / time.Millisecond)
+	ts := unix.NsecToTimespec(int64(d))
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(t.epfd), uintptr(unsafe.Pointer(&t.events[0])), batch, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // wakeThinkers sends the requests whose time has come. At the end of the run those that think outside of a transaction stop.

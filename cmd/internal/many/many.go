@@ -75,6 +75,41 @@ func (s *Server) SelectPrepared() drive.Script {
 	}
 }
 
+// TPCBSteps is how many requests a transaction of TPCB has.
+const TPCBSteps = 7
+
+// TPCB is pgbench's TPC-B, a statement at a time, without an end.
+func (s *Server) TPCB() drive.Script {
+	scale := uint64(s.Rows / 100000)
+	return func(c *drive.Client, r *rand.Rand, buf []byte) ([]byte, time.Duration) {
+		step := c.Step % TPCBSteps
+		if c.Step++; step == 0 {
+			c.Memo = r.Uint64()
+		}
+		m := c.Memo
+		aid, delta := 1+m%uint64(s.Rows), int(m>>40%10001)-5000
+		bid, tid := 1+(m>>20)%scale, 1+(m>>30)%(10*scale)
+		var text string
+		switch step {
+		case 0:
+			text = "BEGIN;"
+		case 1:
+			text = fmt.Sprintf("UPDATE pgbench_accounts SET abalance = abalance + %d WHERE aid = %d;", delta, aid)
+		case 2:
+			text = fmt.Sprintf("SELECT abalance FROM pgbench_accounts WHERE aid = %d;", aid)
+		case 3:
+			text = fmt.Sprintf("UPDATE pgbench_tellers SET tbalance = tbalance + %d WHERE tid = %d;", delta, tid)
+		case 4:
+			text = fmt.Sprintf("UPDATE pgbench_branches SET bbalance = bbalance + %d WHERE bid = %d;", delta, bid)
+		case 5:
+			text = fmt.Sprintf("INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (%d, %d, %d, %d, CURRENT_TIMESTAMP);", tid, bid, aid, delta)
+		default:
+			text = "END;"
+		}
+		return drive.Query(buf, text), 0
+	}
+}
+
 // Thinking is clients that think between their statements, so long that the server is loaded as far as wanted.
 type Thinking struct {
 	Login    time.Duration // of all
@@ -83,7 +118,7 @@ type Thinking struct {
 	P50, P99 time.Duration // of a statement
 }
 
-// Think loads the server with many clients that think.
+// Think loads the server with many clients that think, to a part of what it does when they do not.
 func (s *Server) Think(clients int, load float64, d time.Duration) (t Thinking, err error) {
 	began := time.Now()
 	f, err := s.dial(clients)
@@ -97,12 +132,27 @@ func (s *Server) Think(clients int, load float64, d time.Duration) (t Thinking, 
 		return t, err
 	}
 	t.Full = r.Rate()
-	think := time.Duration(float64(clients) / (load * t.Full) * float64(time.Second))
-	if r, err = f.Run(d, s.Select(think)); failed(r, err) != nil {
-		return t, failed(r, err)
+	return t, s.think(f, load*t.Full, d, &t)
+}
+
+// ThinkAt loads the server with many clients that think, with a number of statements a second.
+func (s *Server) ThinkAt(clients int, rate float64, d time.Duration) (t Thinking, err error) {
+	f, err := s.dial(clients)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return t, s.think(f, rate, d, &t)
+}
+
+func (s *Server) think(f *drive.Fleet, rate float64, d time.Duration, t *Thinking) error {
+	pause := time.Duration(float64(len(f.Clients())) / rate * float64(time.Second))
+	r, err := f.Run(d, s.Select(pause))
+	if err = failed(r, err); err != nil {
+		return err
 	}
 	t.Rate, t.P50, t.P99 = r.Rate(), r.Latency.Quantile(0.5), r.Latency.Quantile(0.99)
-	return t, nil
+	return nil
 }
 
 // Reconnecting is a storm of logins beside clients that work.
