@@ -14,7 +14,7 @@ const (
 	// idleAfter and stuckAfter are how long a transaction may wait for its client, or for others, and still count as at work.
 	idleAfter  = 2 * time.Millisecond
 	stuckAfter = 50 * time.Millisecond
-	// patience is how long a new transaction waits at most.
+	// patience is how long a new transaction waits before it may come in although there is no room: one each lookAgain.
 	patience  = 250 * time.Millisecond
 	lookAgain = 2 * time.Millisecond
 )
@@ -51,13 +51,16 @@ const (
 
 // member is a transaction block. It is guarded by the mutex of admission.
 type member struct {
-	user     *user
-	state    work
-	kind     uint8 // the line, while pausing
-	since    time.Time
-	entry    turns.Entry[*member] // in the queue, or in a line of waits
-	admitted chan struct{}        // has room for one
+	user  *user
+	state work
+	kind  uint8 // the line, while pausing
+	since time.Time
+	entry turns.Entry[*member] // in the queue, or in a line of waits
+	waker Waker                // while in the queue
 }
+
+// Waker is who is to learn that something happened. Wake may be called from any goroutine, under no mutex.
+type Waker interface{ Wake() }
 
 // memberLocked gives a member for the transaction of a lease.
 func (a *admission) memberLocked(l *Lease) *member {
@@ -66,7 +69,7 @@ func (a *admission) memberLocked(l *Lease) *member {
 		m = a.spare[n-1]
 		a.spare = a.spare[:n-1]
 	} else {
-		m = &member{admitted: make(chan struct{}, 1)}
+		m = &member{}
 		m.entry.Value = m
 	}
 	m.user = l.user
@@ -74,10 +77,10 @@ func (a *admission) memberLocked(l *Lease) *member {
 }
 
 // Enter tells that the session has begun a transaction block and given its slot back. fresh says that the block has not done
-// anything: if the channel is not nil, its client must be kept waiting until something comes through it, and Entered follows.
-func (l *Lease) Enter(fresh bool) <-chan struct{} {
+// anything. If it gives true, the client must be kept waiting while Waits does, too; w is woken when that ends.
+func (l *Lease) Enter(fresh bool, w Waker) bool {
 	if l.member != nil {
-		return nil
+		return false
 	}
 	a, now := &l.pool.admission, time.Now()
 	a.mu.Lock()
@@ -89,28 +92,25 @@ func (l *Lease) Enter(fresh bool) <-chan struct{} {
 	}
 	if !fresh || a.working < a.limit && a.queue.Len() == 0 {
 		a.admitLocked(m, now)
-		return nil
+		return false
 	}
-	m.state, m.since = newWork, now
+	m.state, m.since, m.waker = newWork, now, w
 	a.queue.Push(&m.user.beginning, &m.entry)
 	a.tickLocked()
-	return m.admitted
+	return true
 }
 
-// Entered ends the wait of Enter, which may have been interrupted.
-func (l *Lease) Entered() {
-	a, m := &l.pool.admission, l.member
+// Waits tells whether the session's transaction is still to come in. If it begins a statement all the same, or ends, it does not
+// wait any more.
+func (l *Lease) Waits() bool {
+	m := l.member
+	if m == nil {
+		return false
+	}
+	a := &l.pool.admission
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if m.state == newWork {
-		a.queue.Remove(&m.user.beginning, &m.entry)
-		a.admitLocked(m, time.Now())
-		return
-	}
-	select {
-	case <-m.admitted:
-	default:
-	}
+	return m.state == newWork
 }
 
 // works tells that the session's transaction, if it has one, goes on.
@@ -122,15 +122,25 @@ func (l *Lease) works() {
 	a := &l.pool.admission
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if m.state != atWork {
+		a.takeLocked(m)
+		a.working++
+		m.state = atWork
+	}
+}
+
+// takeLocked takes a transaction out of where it waits, and counts it no more.
+func (a *admission) takeLocked(m *member) {
 	switch m.state {
+	case newWork:
+		a.queue.Remove(&m.user.beginning, &m.entry)
+		m.waker = nil
 	case pausing:
 		a.waits[m.kind].Remove(&m.entry)
-	case paused:
-		a.working++
-	default:
-		return
+		a.working--
+	case atWork:
+		a.working--
 	}
-	m.state = atWork
 }
 
 // pauses tells that the session's transaction, if it has one, waits.
@@ -156,20 +166,12 @@ func (l *Lease) ends() {
 	l.member = nil
 	a := &l.pool.admission
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch m.state {
-	case pausing:
-		a.waits[m.kind].Remove(&m.entry)
-		a.working--
-	case atWork:
-		a.working--
-	}
+	a.takeLocked(m)
 	if m.user = nil; len(a.spare) < a.limit {
 		a.spare = append(a.spare, m)
 	}
-	if a.queue.Len() > 0 {
-		a.dispatchLocked(time.Now())
-	}
+	a.mu.Unlock()
+	a.dispatch()
 }
 
 // admitLocked counts a transaction whose session is waiting for its client.
@@ -195,25 +197,35 @@ func (a *admission) forgetLocked(now time.Time) {
 	}
 }
 
-// dispatchLocked lets new transactions in while there is room, and those that have waited for long enough.
-func (a *admission) dispatchLocked(now time.Time) {
-	if a.working >= a.limit {
-		a.forgetLocked(now)
-	}
-	for a.working < a.limit || a.oldestLocked(now) {
-		m, ok := a.queue.Pop()
-		if !ok {
+// dispatch lets new transactions in while there is room.
+func (a *admission) dispatch() {
+	for {
+		a.mu.Lock()
+		if a.queue.Len() == 0 {
+			a.mu.Unlock()
 			return
 		}
-		a.admitLocked(m, now)
-		m.admitted <- struct{}{}
+		now := time.Now()
+		if a.working >= a.limit {
+			a.forgetLocked(now)
+		}
+		if a.working >= a.limit {
+			a.mu.Unlock()
+			return
+		}
+		w := a.popLocked(now)
+		a.mu.Unlock()
+		w.Wake()
 	}
 }
 
-// oldestLocked tells whether the transaction whose turn it is has waited for long enough.
-func (a *admission) oldestLocked(now time.Time) bool {
-	m, ok := a.queue.Peek()
-	return ok && now.Sub(m.since) > patience
+// popLocked lets the transaction in whose turn it is, and gives who is to learn of it.
+func (a *admission) popLocked(now time.Time) Waker {
+	m, _ := a.queue.Pop()
+	w := m.waker
+	m.waker = nil
+	a.admitLocked(m, now)
+	return w
 }
 
 // tickLocked looks again soon, as long as somebody waits: nobody tells when a pause becomes too long.
@@ -230,11 +242,19 @@ func (a *admission) tickLocked() {
 }
 
 func (a *admission) tick() {
+	a.dispatch()
+	var late Waker
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	now := time.Now()
+	if m, ok := a.queue.Peek(); ok && now.Sub(m.since) > patience {
+		late = a.popLocked(now)
+	}
 	a.ticking = false
-	a.dispatchLocked(time.Now())
 	if a.queue.Len() > 0 {
 		a.tickLocked()
+	}
+	a.mu.Unlock()
+	if late != nil {
+		late.Wake()
 	}
 }

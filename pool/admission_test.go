@@ -6,15 +6,27 @@ import (
 	"manifold/engine/activity"
 )
 
-// begin has a session begin a transaction block that does nothing yet, and gives what it must wait for.
-func begin(t *testing.T, l *Lease) <-chan struct{} {
+// turn is a Waker.
+type turn chan struct{}
+
+func (c turn) Wake() { close(c) }
+
+// begin has a session begin a transaction block that does nothing yet, and gives what it must wait for, if it must.
+func begin(t *testing.T, l *Lease) turn {
 	t.Helper()
 	if _, err := l.Acquire(Normal); err != nil {
 		t.Fatal(err)
 	}
 	l.Rest(true)
 	l.Release()
-	return l.Enter(true)
+	c := make(turn)
+	if !l.Enter(true, c) {
+		return nil
+	}
+	if !l.Waits() {
+		t.Fatal("whoever is to wait does not wait")
+	}
+	return c
 }
 
 func goOn(t *testing.T, l *Lease) {
@@ -24,7 +36,7 @@ func goOn(t *testing.T, l *Lease) {
 	}
 }
 
-func ready(c <-chan struct{}) bool {
+func ready(c turn) bool {
 	select {
 	case <-c:
 		return true
@@ -57,11 +69,12 @@ func TestNewTransactionsWaitTheirTurn(t *testing.T) {
 	if !ready(third) || ready(fourth) {
 		t.Fatal("the first of the new ones had its turn")
 	}
-	l[2].Entered()
+	if l[2].Waits() {
+		t.Fatal("whoever was let in waits")
+	}
 	goOn(t, l[2])
 	l[1].Release() // its client thinks
 	<-fourth
-	l[3].Entered()
 	goOn(t, l[1]) // nobody who has begun waits
 	if n := p.admission.working; n != 3 {
 		t.Errorf("%d transactions count, 3 are at work or were a moment ago", n)
@@ -91,20 +104,30 @@ func TestNobodyWaitsLong(t *testing.T) {
 	}
 	begin(t, l[0])
 	goOn(t, l[0])
-	turn := begin(t, l[1])
-	if turn == nil {
+	first := begin(t, l[1])
+	if first == nil {
 		t.Fatal("there was no room")
 	}
 	goOn(t, l[2])
 	l[2].Rest(true)
 	l[2].Release()
-	if l[2].Enter(false) != nil {
+	if l[2].Enter(false, nil) {
 		t.Error("one that has done something had to wait")
 	}
-	<-turn
-	l[1].Entered()
-	stuck := begin(t, p.NewLease(activity.NewTask(9, nil), "u", false))
-	if stuck == nil {
-		t.Error("there was no room")
+	<-first
+	for i := range 2 {
+		l := p.NewLease(activity.NewTask(uint32(9+i), nil), "u", false)
+		if begin(t, l) == nil {
+			t.Fatal("there was room")
+		}
+		if i == 0 {
+			goOn(t, l) // without waiting for its turn
+			l.Rest(false)
+			l.Release()
+		}
+		l.End() // the second while it waits
+	}
+	if n := p.admission.queue.Len(); n != 0 {
+		t.Errorf("%d wait that are gone", n)
 	}
 }

@@ -56,6 +56,7 @@ type Client struct {
 	bulky     bool         // a huge message was handled since the client last rested
 	skip      bool         // an error of the extended protocol: nothing counts until Sync
 	broken    error        // the connection failed
+	held      []byte       // the answer of a client that waits for its transaction to be let in, or nil
 	knobs     *knobs
 	knobStamp uint64 // one more than the stamp of the settings that knobs are from; zero: never read
 
@@ -96,8 +97,11 @@ func (c *Client) Run(r *park.Runner) park.Verdict {
 	c.attach(w)
 	c.runner = r
 	state := came
-	if c.coming != nil {
+	switch {
+	case c.coming != nil:
 		state = c.arrive()
+	case c.held != nil && !c.entered():
+		state = awaited
 	}
 	if state == awaited || state == came && c.loop() {
 		c.detach()
@@ -134,7 +138,12 @@ func (c *Client) loop() bool {
 		if !c.open && !c.skip {
 			c.notifications()
 		}
-		if c.rest() != nil {
+		c.giveBack()
+		if c.s.Tx.Block && c.enter() {
+			c.seat.Load().Expect(true, false)
+			return true
+		}
+		if c.flush() != nil {
 			return false
 		}
 		if dry && !c.seat.Load().Hung() {
@@ -154,12 +163,8 @@ func (c *Client) loop() bool {
 	}
 }
 
-// rest gives slot and backend back and sends what there is.
-func (c *Client) rest() error {
-	c.giveBack()
-	if c.s.Tx.Block {
-		c.enter()
-	}
+// flush sends what there is before the client rests.
+func (c *Client) flush() error {
 	if err := c.send(); err != nil {
 		return err
 	}

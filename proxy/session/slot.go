@@ -33,13 +33,29 @@ func (c *Client) class() pool.Class {
 	return pool.Normal
 }
 
-// enter makes the transaction block known to the pool. One that has done nothing may have to wait for a moment with its answer.
-func (c *Client) enter() {
-	fresh := !c.s.Tx.Queried && (c.s.Proc == nil || c.s.Proc.Owner().HoldsNothing())
-	if turn := c.lease.Enter(fresh); turn != nil {
-		_ = c.task.Wait(activity.EventSlot, turn, 0) // what interrupts it is found at the next message
-		c.lease.Entered()
+// enter makes the transaction block known to the pool. One that has done nothing may have to wait for a moment with its answer:
+// true when the client is to rest until then.
+func (c *Client) enter() bool {
+	fresh := c.out.Len() > 0 && !c.s.Tx.Queried && (c.s.Proc == nil || c.s.Proc.Owner().HoldsNothing())
+	if !c.lease.Enter(fresh, c) {
+		return false
 	}
+	c.task.Mark(activity.EventSlot)
+	c.held = append([]byte(nil), c.out.Buf...)
+	c.clear()
+	return true
+}
+
+// entered ends the wait of enter, when it is over or the client is.
+func (c *Client) entered() bool {
+	if c.lease.Waits() && !c.task.Terminated() && !c.seat.Load().Hung() {
+		return false
+	}
+	c.task.Mark(activity.EventNone)
+	c.out.Buf = append(c.out.Buf, c.held...)
+	c.sent = len(c.held)
+	c.held = nil
+	return true
 }
 
 // inTransaction tells whether the client is inside a transaction, explicit or implicit.
