@@ -170,8 +170,9 @@ func TestLongClientIsReplaced(t *testing.T) {
 
 // TestHangup: the end of the peer is known while its client runs.
 func TestHangup(t *testing.T) {
-	seen := make(chan struct{})
+	runs, seen := make(chan struct{}), make(chan struct{})
 	addr, _ := serve(t, 1, func(e *echo, _ *Runner, _ string) {
+		close(runs)
 		for !e.gone.Load() {
 			runtime.Gosched()
 		}
@@ -181,6 +182,7 @@ func TestHangup(t *testing.T) {
 	if _, err := io.WriteString(c, "x\n"); err != nil {
 		t.Fatal(err)
 	}
+	<-runs
 	_ = c.Close()
 	<-seen
 }
