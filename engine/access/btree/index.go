@@ -216,7 +216,8 @@ func (ix *Index) readMeta(task *activity.Task) (base.BlockNumber, error) {
 
 // descend finds the node of a level whose range has the target and gives it latched. stack, when not nil, gets the
 // blocks of the nodes above, root first. Latched exclusively it may be a node left of that one whose split a crash cut
-// short: what lies right of it must not be split before its parent knows of it, so finishSplit comes first.
+// short: what lies right of it must not be split before its parent knows of it, so finishSplit comes first. For the same reason
+// the stack has such a node itself, not the one right of it that the descent went on to.
 func (ix *Index) descend(task *activity.Task, t target, level int, exclusive bool, stack *[]base.BlockNumber) (buffer.Buffer, error) {
 	if stack != nil {
 		*stack = (*stack)[:0]
@@ -225,6 +226,7 @@ func (ix *Index) descend(task *activity.Task, t target, level int, exclusive boo
 	if err != nil {
 		return buf, err
 	}
+	cut := base.InvalidBlock // the first node of this level, if any, that the descent went right of and whose split is incomplete
 	for range maxSteps {
 		n := node{buf.Page()}
 		next := base.InvalidBlock
@@ -235,6 +237,9 @@ func (ix *Index) descend(task *activity.Task, t target, level int, exclusive boo
 			return buf, nil // the caller completes the split before it goes on to the right half
 		case n.beyond(t):
 			next = n.right()
+			if cut == base.InvalidBlock && n.flags()&flagIncomplete != 0 {
+				cut = buf.Tag().Block
+			}
 		case n.level() == level:
 			if held == exclusive {
 				return buf, nil
@@ -252,9 +257,13 @@ func (ix *Index) descend(task *activity.Task, t target, level int, exclusive boo
 		default:
 			i := n.childFor(t)
 			next = n.child(i)
-			if stack != nil {
-				*stack = append(*stack, buf.Tag().Block)
+			if cut == base.InvalidBlock {
+				cut = buf.Tag().Block
 			}
+			if stack != nil {
+				*stack = append(*stack, cut)
+			}
+			cut = base.InvalidBlock
 			want := exclusive && n.level() == level+1
 			buf.RUnlockRelease()
 			if buf, err = ix.pin(task, next, want); err != nil {
