@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"manifold/engine/access/btree"
 	"manifold/engine/base"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
@@ -104,6 +105,7 @@ func pagedump(args []string, out io.Writer) error {
 	return eachPage(vfs.NewOS(args[0]), args[1], tag, func(p page.Page, tag base.PageTag) {
 		if only < 0 || only == int64(tag.Block) {
 			p.Describe(out, tag)
+			btree.Describe(out, p)
 		}
 	})
 }

@@ -259,6 +259,7 @@ func (v *View) addIndexes(d *relation.Desc) error {
 			continue // dropped just now: whoever goes on locks the table and looks again
 		}
 		x.Index = indexFromRow(r, x)
+		x.Index.Options = class.Texts(bootstrap.ColClassReloptions)
 		d.Indexes = append(d.Indexes, x.Index)
 	}
 	sort.Slice(d.Indexes, func(i, j int) bool { return d.Indexes[i].OID < d.Indexes[j].OID })
@@ -272,6 +273,10 @@ func indexFromRow(r Row, desc *relation.Desc) *relation.Index {
 		Primary: r.Bool(bootstrap.ColIndexIndisprimary), Valid: r.Bool(bootstrap.ColIndexIndisvalid),
 		Ready: r.Bool(bootstrap.ColIndexIndisready), Immediate: r.Bool(bootstrap.ColIndexIndimmediate),
 		Predicate: r.Text(bootstrap.ColIndexIndpred), Method: "btree", Fillfactor: desc.Fillfactor, Desc: desc,
+	}
+	if s, ok := desc.Options["deduplicate_items"]; ok {
+		on, ok := BoolOption(s)
+		x.KeepDuplicates = ok && !on
 	}
 	if !r.Null(bootstrap.ColIndexIndexprs) {
 		x.Exprs = SplitExprs(r.Text(bootstrap.ColIndexIndexprs))
@@ -290,6 +295,25 @@ func indexFromRow(r Row, desc *relation.Desc) *relation.Index {
 		})
 	}
 	return x
+}
+
+// BoolOption reads a storage parameter that is on or off: words may be cut as far as they are told apart.
+func BoolOption(s string) (on, ok bool) {
+	s = strings.ToLower(s)
+	if s == "" || s == "o" {
+		return false, false
+	}
+	for _, w := range [...]string{"true", "yes", "on", "1"} {
+		if strings.HasPrefix(w, s) {
+			return true, true
+		}
+	}
+	for _, w := range [...]string{"false", "no", "off", "0"} {
+		if strings.HasPrefix(w, s) {
+			return false, true
+		}
+	}
+	return false, false
 }
 
 // nameConstraints tells unique and primary-key indexes the constraint they stand for.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
@@ -295,6 +296,9 @@ func (c *Context) editOptions(oid base.OID, list []*pg_query.Node, known map[str
 		return nil
 	}
 	var set []string
+	if reset && slices.ContainsFunc(list, func(n *pg_query.Node) bool { return n.GetDefElem().Arg != nil }) {
+		return pgerror.New(pgerror.SyntaxError, "RESET must not include values for parameters")
+	}
 	if !reset {
 		var err error
 		if set, err = relOptions(list, known); err != nil {

@@ -2,6 +2,7 @@ package command
 
 import (
 	pg_query "github.com/pganalyze/pg_query_go/v6"
+	"slices"
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
@@ -575,10 +576,7 @@ func (c *Context) dependIndex(d *relation.Desc, s *indexSpec, r *resolvedIndex, 
 // likeIndex makes the definition of an index like another table's.
 func (c *Context) likeIndex(d *relation.Desc, ix *relation.Index, moved []int) (*indexSpec, error) {
 	s := &indexSpec{unique: ix.Unique, nullsEqual: ix.NullsEqual, primary: ix.Primary, constraint: ix.Constraint != "",
-		deferrable: !ix.Immediate, deferred: ix.Deferred}
-	if ix.Fillfactor > 0 {
-		s.options = []string{"fillfactor=" + itoa(ix.Fillfactor)}
-	}
+		deferrable: !ix.Immediate, deferred: ix.Deferred, options: slices.Clone(ix.Options)}
 	for range ix.Exclusion {
 		s.operators = append(s.operators, []string{"pg_catalog", "="})
 	}

@@ -1,11 +1,13 @@
 package command
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
+	"manifold/engine/catalog"
 	"manifold/engine/pgerror"
 )
 
@@ -83,6 +85,9 @@ func relOptions(list []*pg_query.Node, known map[string]option) ([]string, error
 		if err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(out, func(s string) bool { return strings.HasPrefix(s, e.Defname+"=") }) {
+			return nil, pgerror.Newf(pgerror.InvalidParameterValue, "parameter \"%s\" specified more than once", e.Defname)
+		}
 		out = append(out, e.Defname+"="+value)
 	}
 	return out, nil
@@ -95,7 +100,7 @@ func (o option) check(e *pg_query.DefElem) (string, error) {
 		if e.Arg == nil {
 			return "true", nil
 		}
-		if _, ok := parseBool(text); !ok {
+		if _, ok := catalog.BoolOption(text); !ok {
 			return "", pgerror.Newf(pgerror.InvalidParameterValue, "invalid value for boolean option \"%s\": %s", e.Defname, text)
 		}
 		return text, nil

@@ -105,7 +105,10 @@ type Index struct {
 	Exprs      []string
 	Method     string // "btree"
 	Fillfactor int
-	Desc       *Desc // the index's own relation descriptor
+	// KeepDuplicates is the storage parameter deduplicate_items turned off.
+	KeepDuplicates bool
+	Options        []string // all storage parameters, as pg_class.reloptions has them
+	Desc           *Desc    // the index's own relation descriptor
 }
 
 // Exclusive tells whether the index keeps two rows from having the same key.

@@ -1,7 +1,6 @@
 package sysfuncs
 
 import (
-	"strconv"
 	"strings"
 
 	"manifold/engine/builtins"
@@ -83,9 +82,6 @@ func keyText(ix *relation.Index, d *relation.Desc) string {
 	text += " (" + columnNames(d, keys) + ")"
 	if len(ix.Included) > 0 {
 		text += " INCLUDE (" + columnNames(d, ix.Included) + ")"
-	}
-	if ix.Fillfactor > 0 {
-		text += " WITH (fillfactor='" + strconv.Itoa(ix.Fillfactor) + "')"
 	}
 	return text
 }

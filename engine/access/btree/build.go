@@ -17,13 +17,15 @@ type Builder struct {
 	levels []*building
 	fill   int // bytes that nodes leave free
 	count  int64
+	item   []byte // the last entries, of one key, which are not on a page yet
+	last   uint64 // address of item
+	limit  int    // bytes that item may have
 }
 
 // building is the rightmost node of a level.
 type building struct {
 	p     page.Page
 	block base.BlockNumber
-	item  []byte
 }
 
 // NewBuilder makes the files of an index for a bulk load; fillfactor is in percent, 90 when zero.
@@ -68,23 +70,48 @@ func (b *Builder) Add(key []byte, tid base.TID, payload []byte) error {
 		return pgerror.Newf(pgerror.ProgramLimitExceeded,
 			"index row size %d exceeds btree version 4 maximum %d for index \"%s\"", len(key)+len(payload), MaxEntry, b.ix.name)
 	}
-	l := b.levels[0]
-	n := node{l.p}
-	if c := n.count(); c > 0 {
-		cmp := bytes.Compare(n.key(c-1), key)
-		if cmp > 0 || cmp == 0 && n.tid(c-1) >= tid.Pack() {
+	if len(b.item) > 0 {
+		cmp := bytes.Compare(itemKey(b.item, 0), key)
+		if cmp > 0 || cmp == 0 && b.last >= tid.Pack() {
 			return pgerror.Newf(pgerror.InternalError, "entries of index \"%s\" are not in order", b.ix.name)
+		}
+		if cmp == 0 && b.ix.dedup && len(payload) == 0 && isBare(b.item) && len(b.item)+tidSize <= b.limit {
+			b.item, b.last = appendEntry(b.item, tid.Pack()), tid.Pack()
+			b.count++
+			return nil
+		}
+		if err := b.flush(); err != nil {
+			return err
 		}
 	}
 	b.count++
-	l.item = appendLeaf(l.item[:0], key, tid.Pack(), payload)
-	return b.add(0, l.item, key, tid.Pack())
+	b.item, b.last = appendLeaf(b.item[:0], key, tid.Pack(), payload), tid.Pack()
+	b.limit = maxList
+	n := node{b.levels[0].p} // a list ends where the page has enough, unless only a few addresses fit there
+	if room := n.free() - b.fill - overhead(key); room >= len(b.item)+minRest {
+		b.limit = min(b.limit, room)
+	}
+	return nil
+}
+
+// minRest is the fewest bytes of addresses for which a list is begun at the end of a page.
+const minRest = 16 * tidSize
+
+// overhead is what an item of a key needs on a page beside its own bytes: the slot, and room for a high key.
+func overhead(key []byte) int { return slotSize + itemHead + len(key) + 1 }
+
+// flush puts the entries at hand on a page.
+func (b *Builder) flush() error {
+	if len(b.item) == 0 {
+		return nil
+	}
+	return b.add(0, b.item, itemKey(b.item, 0), itemTID(b.item))
 }
 
 // add appends an item to a level, beginning a new node when the last is full.
 func (b *Builder) add(level int, it, key []byte, tid uint64) error {
 	n := node{b.levels[level].p}
-	need := len(it) + slotSize + itemHead + len(key) + 1 // and room for a high key
+	need := len(it) + overhead(key)
 	if n.count() > n.first() && n.free() < need+b.fill || n.free() < need {
 		if err := b.advance(level, key, tid); err != nil {
 			return err
@@ -114,7 +141,7 @@ func (b *Builder) advance(level int, key []byte, tid uint64) error {
 		c := n.count() - 1
 		moved = bytes.Clone(n.item(c))
 		sepKey, sepTID = itemKey(moved, level), itemTID(moved)
-		n.remove([]uint16{uint16(c)}, make(page.Page, page.Size))
+		n.remove([]uint16{uint16(c)}, nil, make(page.Page, page.Size))
 	}
 	n.setHigh(sepKey, sepTID)
 	sepKey = bytes.Clone(sepKey)
@@ -156,6 +183,9 @@ func (b *Builder) write(l *building) error {
 
 // Finish writes what is left and gives the number of entries.
 func (b *Builder) Finish() (int64, error) {
+	if err := b.flush(); err != nil {
+		return 0, err
+	}
 	top := len(b.levels) - 1
 	node{b.levels[top].p}.setFlags(flagRoot)
 	for _, l := range b.levels {

@@ -81,6 +81,11 @@ func (c *checker) level(b base.BlockNumber, above int) (base.BlockNumber, int) {
 			}
 		}
 		incomplete = n.flags()&flagIncomplete != 0
+		if f := n.fault(); f != "" { // what is not in its place cannot be looked at
+			c.fault(b, "%s", f)
+			buf.RUnlockRelease()
+			break
+		}
 		c.entries(b, n, low, lowTID)
 		if hk, ht, ok := n.high(); ok {
 			low, lowTID = bytes.Clone(hk), ht
@@ -138,7 +143,11 @@ func (c *checker) entries(b base.BlockNumber, n node, low []byte, lowTID uint64)
 	for i := first; i < n.count(); i++ {
 		k, tid := n.key(i), n.tid(i)
 		if i > first {
-			if cmp := bytes.Compare(n.key(i-1), k); cmp > 0 || cmp == 0 && n.tid(i-1) >= tid {
+			prev := n.tid(i - 1)
+			if n.level() == 0 {
+				prev = lastTID(n.item(i - 1))
+			}
+			if cmp := bytes.Compare(n.key(i-1), k); cmp > 0 || cmp == 0 && prev >= tid {
 				c.fault(b, "has entries %d and %d out of order", i-1, i)
 			}
 			if len(k) < n.skip() || !bytes.Equal(k[:n.skip()], n.key(first)[:n.skip()]) {
@@ -151,11 +160,17 @@ func (c *checker) entries(b base.BlockNumber, n node, low []byte, lowTID uint64)
 		if cmp := bytes.Compare(k, low); cmp < 0 || cmp == 0 && tid < lowTID {
 			c.fault(b, "has entry %d below its lower bound", i)
 		}
-		if cmp := bytes.Compare(k, hk); bounded && (cmp > 0 || cmp == 0 && tid >= ht) {
+		last := tid
+		if n.level() == 0 {
+			last = lastTID(n.item(i))
+		}
+		if cmp := bytes.Compare(k, hk); bounded && (cmp > 0 || cmp == 0 && last >= ht) {
 			c.fault(b, "has entry %d at or above its high key", i)
 		}
 		if n.level() == 0 && c.visit != nil && !n.dead(i) {
-			c.visit(k, base.UnpackTID(tid))
+			for j := range entries(n.item(i)) {
+				c.visit(k, base.UnpackTID(entryTID(n.item(i), j)))
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/buffer"
 	"manifold/engine/mvcc"
+	"manifold/engine/rmgr"
 )
 
 // The most that is looked at before a leaf is split.
@@ -17,8 +18,10 @@ const (
 
 // makeRoom drops the entries of a full leaf whose rows are dead: those known to be, or else those that a look at rows finds.
 // Looked at are entries that share their key with another, which are often versions of one row: first those of the new key.
-func (w *Writer) makeRoom(buf buffer.Buffer, t target) error {
+// When that does not make the room needed, equal keys are merged into lists.
+func (w *Writer) makeRoom(buf buffer.Buffer, t target, need int) error {
 	n := node{buf.Page()}
+	w.cuts = w.cuts[:0]
 	if w.probe != nil && !n.anyDead() {
 		p := probing{w: w, n: n}
 		at := n.search(target{key: t.key})
@@ -34,7 +37,30 @@ func (w *Writer) makeRoom(buf buffer.Buffer, t target) error {
 			return err
 		}
 	}
-	return w.removeDead(buf)
+	if err := w.removeDead(buf); err != nil || n.free() >= need || !w.ix.dedup {
+		return err
+	}
+	return w.deduplicate(buf, need)
+}
+
+// deduplicate merges the entries of equal keys of a leaf into lists, when that frees enough.
+func (w *Writer) deduplicate(buf buffer.Buffer, need int) error {
+	n := node{buf.Page()}
+	gain := 0
+	if w.runs, gain = n.planMerge(w.runs[:0]); gain < minGain || n.free()+gain < need {
+		return nil
+	}
+	buf.MarkDirty()
+	n.merge(w.runs, w.scratch())
+	if !w.ix.logged {
+		return nil
+	}
+	b := w.ix.txns.Builder()
+	defer w.ix.txns.Done(b)
+	b.Begin(rmgr.BTree, infoDedup, base.InvalidXID)
+	b.Block(0, buf.Tag(), buf.Page(), 0)
+	b.BlockData(0, w.runs)
+	return w.ix.insertLog(b, buf)
 }
 
 func (n node) anyDead() bool {
@@ -55,30 +81,53 @@ type probing struct {
 	found  bool
 }
 
-// look probes the entries from slot i to end that have a neighbour with their key, and kills those that are dead to all.
+// look probes the entries from slot i to end that share their key, and kills those that are dead to all; what is to go of a
+// list that stays is added to the writer's cuts.
 func (p *probing) look(i, end int) error {
 	for ; i < end && p.probes < maxProbes; i++ {
-		if !p.same(i, i-1) && !p.same(i, i+1) {
+		it := p.n.item(i)
+		if !isList(it) && !p.same(i, i-1) && !p.same(i, i+1) {
 			continue
 		}
-		tid := base.UnpackTID(p.n.tid(i))
-		if !slices.Contains(p.blocks, tid.Block) {
-			if len(p.blocks) == maxProbeBlocks {
+		size, gone := entries(it), p.w.gone[:0]
+		for k := 0; k < size && p.probes < maxProbes; k++ {
+			tid := base.UnpackTID(entryTID(it, k))
+			if !p.near(tid.Block) {
 				continue
 			}
-			p.blocks = append(p.blocks, tid.Block)
+			p.probes++
+			st, _, err := p.w.probe.Probe(tid)
+			if err != nil {
+				return err
+			}
+			if st == mvcc.AllDead {
+				gone = append(gone, uint16(k))
+			}
 		}
-		p.probes++
-		st, _, err := p.w.probe.Probe(tid)
-		if err != nil {
-			return err
-		}
-		if st == mvcc.AllDead {
+		p.w.gone = gone
+		switch {
+		case len(gone) == 0:
+			continue
+		case len(gone) == size:
 			p.n.kill(i)
-			p.found = true
+		default:
+			p.w.cuts = appendCut(p.w.cuts, i, gone)
 		}
+		p.found = true
 	}
 	return nil
+}
+
+// near tells whether a block of the table may be looked at: it was already, or not too many were.
+func (p *probing) near(b base.BlockNumber) bool {
+	if slices.Contains(p.blocks, b) {
+		return true
+	}
+	if len(p.blocks) == maxProbeBlocks {
+		return false
+	}
+	p.blocks = append(p.blocks, b)
+	return true
 }
 
 func (p *probing) same(i, j int) bool {

@@ -22,7 +22,7 @@ func FuzzRedo(f *testing.F) {
 		case 0:
 			ok = n.redoRun(data)
 		case 1:
-			ok = n.redoLeft(data, 7)
+			ok = n.redoLeft(data, 7, 0, 0)
 		case 2:
 			ok = n.isItem(data) && n.insertAt(3, data)
 		}

@@ -10,12 +10,12 @@ import (
 	"manifold/engine/wal"
 )
 
-// put inserts an item at slot i of a latched node, splitting it when it is full, and releases the node. child, when
-// valid, is the latched left half whose split the item completes; it is released too.
-func (w *Writer) put(buf buffer.Buffer, i int, it []byte, child buffer.Buffer) error {
+// put adds an item to a latched node, splitting it when it is full, and releases the node. child, when valid, is the latched
+// left half whose split the item completes; it is released too.
+func (w *Writer) put(buf buffer.Buffer, a addition, child buffer.Buffer) error {
 	n := node{buf.Page()}
-	if n.free() < len(it)+slotSize {
-		return w.split(buf, i, it, child)
+	if n.free() < len(a.item)+slotSize {
+		return w.split(buf, a, child)
 	}
 	defer buf.UnlockRelease()
 	if child.Valid() {
@@ -24,18 +24,18 @@ func (w *Writer) put(buf buffer.Buffer, i int, it []byte, child buffer.Buffer) e
 		clearIncomplete(child.Page())
 	}
 	buf.MarkDirty()
-	n.insertAt(i, it)
+	n.add(a)
 	if !w.ix.logged {
 		return nil
 	}
 	b := w.ix.txns.Builder()
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoInsert, base.InvalidXID)
-	var d [2]byte
-	le.PutUint16(d[:], uint16(i))
-	b.Data(d[:])
+	var d [2 + tidSize]byte
+	le.PutUint16(d[:], uint16(a.slot))
+	b.Data(a.appendInto(d[:2]))
 	b.Block(0, buf.Tag(), buf.Page(), 0)
-	b.BlockData(0, it)
+	b.BlockData(0, a.item)
 	if child.Valid() {
 		b.Block(1, child.Tag(), child.Page(), 0)
 		return w.ix.insertLog(b, buf, child)
@@ -49,7 +49,7 @@ func clearIncomplete(p page.Page) {
 }
 
 // split divides a full node and tells its parent. The left half stays latched until the parent knows.
-func (w *Writer) split(buf buffer.Buffer, i int, it []byte, child buffer.Buffer) error {
+func (w *Writer) split(buf buffer.Buffer, a addition, child buffer.Buffer) error {
 	if w.d.left == nil {
 		w.d.left, w.d.right = make(page.Page, page.Size), make(page.Page, page.Size)
 	}
@@ -73,17 +73,20 @@ func (w *Writer) split(buf buffer.Buffer, i int, it []byte, child buffer.Buffer)
 			return fail(err, rb)
 		}
 	}
-	n.divide(&w.d, i, it, buf.Tag().Block, rb.Tag().Block)
+	buf.MarkDirty()
+	rb.MarkDirty()
+	if a.into != 0 {
+		n.exchange(a.slot-1, a.into, itemTID(a.item))
+	}
+	n.divide(&w.d, a.slot, a.item, buf.Tag().Block, rb.Tag().Block)
 	if n.level() == 0 {
 		w.ix.txns.Serializable().PageSplit(w.ix.target(buf.Tag().Block), w.ix.target(rb.Tag().Block))
 	}
 	wasRoot := n.flags()&flagRoot != 0
-	w.left = w.d.splitData(w.left[:0], i, it)
-	buf.MarkDirty()
-	rb.MarkDirty()
+	w.left = w.d.splitData(w.left[:0], a.slot, a.item)
 	copy(buf.Page(), w.d.left)
 	copy(rb.Page(), w.d.right)
-	err = w.logSplit(buf, rb, nb, child)
+	err = w.logSplit(a, buf, rb, nb, child)
 	if nb.Valid() {
 		nb.UnlockRelease()
 	}
@@ -104,7 +107,7 @@ func (w *Writer) split(buf buffer.Buffer, i int, it []byte, child buffer.Buffer)
 }
 
 // logSplit also changes the neighbour's left link and the child's flag.
-func (w *Writer) logSplit(left, right, next, child buffer.Buffer) error {
+func (w *Writer) logSplit(a addition, left, right, next, child buffer.Buffer) error {
 	if next.Valid() {
 		next.MarkDirty()
 		node{next.Page()}.setLeft(right.Tag().Block)
@@ -119,9 +122,13 @@ func (w *Writer) logSplit(left, right, next, child buffer.Buffer) error {
 	b := w.ix.txns.Builder()
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoSplit, base.InvalidXID)
-	var d [4]byte
+	var d [4 + 2*tidSize]byte
 	le.PutUint32(d[:], uint32(right.Tag().Block))
-	b.Data(d[:])
+	data := a.appendInto(d[:4])
+	if a.into != 0 {
+		data = appendTID(data, itemTID(a.item))
+	}
+	b.Data(data)
 	bufs := []buffer.Buffer{left, right}
 	b.Block(0, left.Tag(), left.Page(), 0)
 	b.BlockData(0, w.left)
@@ -214,7 +221,7 @@ func (w *Writer) tellParent(left buffer.Buffer, key []byte, tid uint64, right ba
 		left.UnlockRelease()
 		return err
 	}
-	return w.put(buf, i+1, appendInner(nil, key, tid, right), left)
+	return w.put(buf, addition{slot: i + 1, item: appendInner(nil, key, tid, right)}, left)
 }
 
 // finishRoot puts a root above one whose split a crash cut short, when a node of the level is needed. Nobody who has an

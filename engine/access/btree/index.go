@@ -30,6 +30,7 @@ type Index struct {
 	oid    base.OID
 	file   base.RelFile
 	logged bool
+	dedup  bool // entries of one key share an item
 	txns   *txn.Manager
 	pool   *buffer.Pool
 	log    *wal.Log
@@ -42,7 +43,7 @@ type Index struct {
 // Open prepares an index for use; logged tells whether its table is.
 func Open(txns *txn.Manager, ix *relation.Index, logged bool) *Index {
 	return &Index{name: ix.Name, oid: ix.OID, file: ix.File, logged: logged, txns: txns, pool: txns.Pool(), log: txns.Log(),
-		free: &FreePages{}}
+		free: &FreePages{}, dedup: !ix.KeepDuplicates && len(ix.Included) == 0}
 }
 
 // Create makes the files of an index within a transaction, with an empty tree.

@@ -34,7 +34,10 @@ type Writer struct {
 	task  *activity.Task
 	stack []base.BlockNumber
 	item  []byte
-	slots []uint16
+	slots []uint16 // of items to remove, and
+	cuts  []byte   // what to take out of lists
+	gone  []uint16 // of one list
+	runs  []byte   // of items to merge
 	d     divided
 	run   []place
 	left  []byte // how redo makes the left half of a split
@@ -113,13 +116,18 @@ func (w *Writer) Insert(key []byte, tid base.TID, payload []byte, unique Prober)
 	w.item = appendLeaf(w.item[:0], key, t.tid, payload)
 	n := node{buf.Page()}
 	w.right, w.last = n.right() == base.InvalidBlock, buf.Tag().Block
-	if n.free() < len(w.item)+slotSize {
-		if err := w.makeRoom(buf, t); err != nil {
+	if need := len(w.item) + slotSize; n.free() < need {
+		if err := w.makeRoom(buf, t, need); err != nil {
 			buf.UnlockRelease()
 			return Conflict{}, err
 		}
 	}
-	return Conflict{}, w.put(buf, n.search(t), w.item, buffer.Buffer{})
+	a, ok := n.place(t, w.item)
+	if !ok {
+		defer buf.UnlockRelease()
+		return Conflict{}, w.ix.corrupt(buf.Tag().Block, "has a list of addresses that a new entry does not go with")
+	}
+	return Conflict{}, w.put(buf, a, buffer.Buffer{})
 }
 
 // FindConflict tells what would keep an entry with the key out of a unique index at this moment, inserting nothing.
@@ -215,17 +223,11 @@ func (w *Writer) checkUnique(first buffer.Buffer, t target, unique Prober) (Conf
 			if n.dead(i) {
 				continue
 			}
-			tid := base.UnpackTID(n.tid(i))
-			st, xid, err := unique.Probe(tid)
-			if err != nil {
-				return Conflict{}, err
+			c, dead, err := probeItem(n.item(i), unique)
+			if err != nil || c.Found {
+				return c, err
 			}
-			switch st {
-			case mvcc.Live, mvcc.SelfInsert:
-				return Conflict{Found: true, TID: tid}, nil
-			case mvcc.Inserting, mvcc.Speculating, mvcc.Deleting:
-				return Conflict{Found: true, TID: tid, Wait: xid, Speculative: st == mvcc.Speculating}, nil
-			case mvcc.AllDead:
+			if dead {
 				n.kill(i)
 				killed = true
 			}
@@ -249,7 +251,27 @@ func (w *Writer) checkUnique(first buffer.Buffer, t target, unique Prober) (Conf
 	}
 }
 
-// removeDead drops the killed entries of a leaf.
+// probeItem looks at the rows of an item: one that is in the way, or whether all are dead to everybody.
+func probeItem(it []byte, unique Prober) (c Conflict, dead bool, err error) {
+	dead = true
+	for k := range entries(it) {
+		tid := base.UnpackTID(entryTID(it, k))
+		st, xid, err := unique.Probe(tid)
+		if err != nil {
+			return Conflict{}, false, err
+		}
+		switch st {
+		case mvcc.Live, mvcc.SelfInsert:
+			return Conflict{Found: true, TID: tid}, false, nil
+		case mvcc.Inserting, mvcc.Speculating, mvcc.Deleting:
+			return Conflict{Found: true, TID: tid, Wait: xid, Speculative: st == mvcc.Speculating}, false, nil
+		}
+		dead = dead && st == mvcc.AllDead
+	}
+	return Conflict{}, dead, nil
+}
+
+// removeDead drops the killed items of a leaf, and what w.cuts says.
 func (w *Writer) removeDead(buf buffer.Buffer) error {
 	n := node{buf.Page()}
 	w.slots = w.slots[:0]
@@ -261,15 +283,13 @@ func (w *Writer) removeDead(buf buffer.Buffer) error {
 	return w.removeSlots(buf)
 }
 
+// removeSlots drops from a leaf the items at w.slots and takes addresses out of lists as w.cuts says.
 func (w *Writer) removeSlots(buf buffer.Buffer) error {
-	if len(w.slots) == 0 {
+	if len(w.slots) == 0 && len(w.cuts) == 0 {
 		return nil
 	}
-	if w.spare == nil {
-		w.spare = make(page.Page, page.Size)
-	}
 	buf.MarkDirty()
-	node{buf.Page()}.remove(w.slots, w.spare)
+	node{buf.Page()}.remove(w.slots, w.cuts, w.scratch())
 	if !w.ix.logged {
 		return nil
 	}
@@ -282,5 +302,14 @@ func (w *Writer) removeSlots(buf buffer.Buffer) error {
 		b.Data(d[:])
 	}
 	b.Block(0, buf.Tag(), buf.Page(), 0)
+	b.BlockData(0, w.cuts)
 	return w.ix.insertLog(b, buf)
+}
+
+// scratch gives space of a page's size.
+func (w *Writer) scratch() page.Page {
+	if w.spare == nil {
+		w.spare = make(page.Page, page.Size)
+	}
+	return w.spare
 }

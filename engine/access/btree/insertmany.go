@@ -15,9 +15,10 @@ type Entry struct {
 	Unique       bool // no other live row may have the key
 }
 
-// place is the room that an entry of a batch gets on a leaf.
+// place is the room that an entry of a batch gets on a leaf, or several of one key.
 type place struct {
 	slot  int
+	count int
 	start int // of its item in the batch's scratch bytes
 	end   int
 }
@@ -64,10 +65,12 @@ func (w *Writer) insertRun(entries []Entry, unique Prober) (int, Conflict, error
 	w.right, w.last = n.right() == base.InvalidBlock, buf.Tag().Block
 	defer buf.UnlockRelease()
 	buf.MarkDirty()
+	done := 0
 	for _, p := range w.run {
 		n.insertAt(p.slot, w.item[p.start:p.end])
+		done += p.count
 	}
-	return len(w.run), c, w.logRun(buf)
+	return done, c, w.logRun(buf)
 }
 
 // check gives the place where looking for the entry's key begins.
@@ -100,15 +103,37 @@ func (w *Writer) planRun(buf buffer.Buffer, entries []Entry, unique Prober) (Con
 				return c, err
 			}
 		}
+		slot := n.search(t)
+		if n.within(slot, t) {
+			break // a list gives an address up for it: Insert does that
+		}
+		if i > 0 && w.joins(n, slot, e, entries[i-1].Unique) {
+			if free -= tidSize; free < 0 {
+				break
+			}
+			p := &w.run[len(w.run)-1]
+			w.item = append(w.item[:p.start], appendEntry(w.item[p.start:], t.tid)...)
+			p.end, p.count = len(w.item), p.count+1
+			continue
+		}
 		start := len(w.item)
 		w.item = appendLeaf(w.item, e.Key, t.tid, e.Payload)
 		free -= len(w.item) - start + slotSize
 		if free < 0 {
 			break
 		}
-		w.run = append(w.run, place{n.search(t) + i, start, len(w.item)})
+		w.run = append(w.run, place{slot + len(w.run), 1, start, len(w.item)})
 	}
 	return Conflict{}, nil
+}
+
+// joins tells whether an entry of a batch that belongs before a slot of the leaf can share the item of the one before it.
+func (w *Writer) joins(n node, slot int, e *Entry, unique bool) bool {
+	k := len(w.run) - 1
+	p := w.run[k]
+	it := w.item[p.start:p.end]
+	return w.ix.dedup && p.slot == slot+k && !unique && !e.Unique && len(e.Payload) == 0 && isBare(it) &&
+		len(it)+tidSize <= maxList && bytes.Equal(itemKey(it, 0), e.Key) && lastTID(it) < e.TID.Pack()
 }
 
 // logRun logs the entries just added: for each its slot (2), the length of its item (2) and the item.

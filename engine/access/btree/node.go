@@ -109,8 +109,11 @@ func (n node) item(i int) []byte {
 
 func (n node) dead(i int) bool { return atomic.LoadUint32(n.word(i))&slotDead != 0 }
 
-// kill marks an entry whose row is dead to every snapshot; a share latch suffices.
+// kill marks an item whose rows, all of them, are dead to every snapshot; a share latch suffices.
 func (n node) kill(i int) { atomic.OrUint32(n.word(i), slotDead) }
+
+// revive takes the mark back: the item gets an entry.
+func (n node) revive(i int) { atomic.AndUint32(n.word(i), ^slotDead) }
 
 func (n node) headSize() int {
 	if n.level() > 0 {
@@ -126,16 +129,12 @@ func itemTID(it []byte) uint64 {
 func (n node) key(i int) []byte {
 	it := n.item(i)
 	h := n.headSize()
-	k := int(binary.LittleEndian.Uint16(it[tidSize:]))
+	k := keyLen(it)
 	return it[h : h+k : h+k]
 }
 
+// tid gives the address of an item, the least one of a list.
 func (n node) tid(i int) uint64 { return itemTID(n.item(i)) }
-
-func (n node) payload(i int) []byte {
-	it := n.item(i)
-	return it[itemHead+int(binary.LittleEndian.Uint16(it[tidSize:])):]
-}
 
 func (n node) child(i int) base.BlockNumber {
 	return base.BlockNumber(binary.LittleEndian.Uint32(n.item(i)[itemHead:]))
@@ -168,8 +167,7 @@ func (n node) adopt(i int, right base.BlockNumber, scratch page.Page) bool {
 		return false
 	}
 	binary.LittleEndian.PutUint32(n.item(i)[itemHead:], uint32(right))
-	n.remove([]uint16{uint16(i + 1)}, scratch)
-	return true
+	return n.remove([]uint16{uint16(i + 1)}, nil, scratch)
 }
 
 // appendLeaf and appendInner append the bytes of an item.
@@ -186,14 +184,12 @@ func appendInner(dst, key []byte, tid uint64, child base.BlockNumber) []byte {
 }
 
 func appendItemHead(dst, key []byte, tid uint64) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(tid))
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(tid>>32))
-	return binary.LittleEndian.AppendUint16(dst, uint16(len(key)))
+	return binary.LittleEndian.AppendUint16(appendTID(dst, tid), uint16(len(key)))
 }
 
 // itemKey gives the key of an item of a node of the level.
 func itemKey(it []byte, level int) []byte {
-	k := int(binary.LittleEndian.Uint16(it[tidSize:]))
+	k := keyLen(it)
 	h := itemHead
 	if level > 0 {
 		h = innerHead
@@ -201,10 +197,17 @@ func itemKey(it []byte, level int) []byte {
 	return it[h : h+k]
 }
 
-// isItem tells whether bytes from a log record can be an item of the node.
+// isItem tells whether bytes, from a log record or a page not trusted, can be an item of the node.
 func (n node) isItem(it []byte) bool {
 	h := n.headSize()
-	return len(it) >= h && len(it) <= capacity && h+int(binary.LittleEndian.Uint16(it[tidSize:])) <= len(it)
+	if len(it) < h || len(it) > capacity || h+keyLen(it) > len(it) {
+		return false
+	}
+	if !isList(it) {
+		return true
+	}
+	more := len(it) - h - keyLen(it)
+	return n.level() == 0 && len(it) <= itemHead+MaxEntry && more > 0 && more%tidSize == 0 && ascends(it)
 }
 
 // headOf packs the first four bytes of a key, padded.
@@ -373,27 +376,4 @@ func (n node) setHigh(key []byte, tid uint64) bool {
 	binary.LittleEndian.PutUint16(n.sp()[spHighOff:], uint16(upper))
 	binary.LittleEndian.PutUint16(n.sp()[spHighLen:], uint16(size))
 	return true
-}
-
-// remove drops the entries at the slots, which ascend, and closes the gaps; page is scratch space of a page's size.
-func (n node) remove(slots []uint16, scratch page.Page) {
-	to := node{scratch}
-	to.init(n.level(), n.flags(), n.left(), n.right())
-	to.Page.SetLSN(n.LSN())
-	if key, tid, ok := n.high(); ok {
-		to.setHigh(key, tid)
-	}
-	k := 0
-	for i := range n.count() {
-		if k < len(slots) && int(slots[k]) == i {
-			k++
-			continue
-		}
-		dead := n.dead(i)
-		to.insertAt(to.count(), n.item(i))
-		if dead {
-			to.kill(to.count() - 1)
-		}
-	}
-	copy(n.Page, scratch)
 }

@@ -13,12 +13,13 @@ import (
 
 // The records of resource manager Btree; README.md draws their data.
 const (
-	infoInsert     uint8 = 1 + iota // slot (2); block 0 the node, its data the item; block 1 a child whose split it completes
-	infoDelete                      // slots (2 each); block 0 the leaf
-	infoSplit                       // right half's block (4); block 0 the left half, see splitData; 1 an image; 2 the right neighbour; 3 a child as above
+	infoInsert     uint8 = 1 + iota // slot (2), the address that the list before takes (6, if so); block 0 the node, its data the item; block 1 a child whose split it completes
+	infoDelete                      // slots (2 each); block 0 the leaf, its data what lists lose, see appendCut
+	infoSplit                       // right half's block (4), what the list before the item takes and gives up (6 each, if so); block 0 the left half, see splitData; 1 an image; 2 the right neighbour; 3 a child as above
 	infoImages                      // all blocks are images
 	infoInsertMany                  // block 0 the leaf, its data slot (2), length (2) and item of each entry
 	infoUnlink                      // slot (2), levels (2), next transaction (8); block 0 the parent; for each level the left neighbour, the node, the right neighbour
+	infoDedup                       // block 0 the leaf, its data the runs of items that become lists, see planMerge
 )
 
 var le = binary.LittleEndian
@@ -46,13 +47,14 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 		return c.RestoreImages(r)
 	case infoInsert:
 		b := r.Block(0)
-		if len(r.Data) != 2 || b == nil {
+		if len(r.Data) != 2 && len(r.Data) != 2+tidSize || b == nil {
 			return malformed(r)
 		}
-		slot := int(le.Uint16(r.Data))
-		err := redoBlock(c, r, 0, func(n node) bool {
-			return n.isItem(b.Data) && n.insertAt(slot, b.Data)
-		})
+		a := addition{slot: int(le.Uint16(r.Data)), item: b.Data}
+		if len(r.Data) > 2 {
+			a.into = itemTID(r.Data[2:])
+		}
+		err := redoBlock(c, r, 0, func(n node) bool { return n.isItem(b.Data) && n.add(a) })
 		if err != nil || r.Block(1) == nil {
 			return err
 		}
@@ -62,10 +64,17 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 		for d := r.Data; len(d) >= 2; d = d[2:] {
 			slots = append(slots, le.Uint16(d))
 		}
-		return redoBlock(c, r, 0, func(n node) bool {
-			n.remove(slots, page.Page(c.Scratch()[:page.Size]))
-			return true
-		})
+		b := r.Block(0)
+		if b == nil {
+			return malformed(r)
+		}
+		return redoBlock(c, r, 0, func(n node) bool { return n.remove(slots, b.Data, page.Page(c.Scratch()[:page.Size])) })
+	case infoDedup:
+		b := r.Block(0)
+		if b == nil {
+			return malformed(r)
+		}
+		return redoBlock(c, r, 0, func(n node) bool { return n.merge(b.Data, page.Page(c.Scratch()[:page.Size])) })
 	case infoSplit:
 		return redoSplit(c, r)
 	case infoInsertMany:
@@ -82,10 +91,14 @@ func redo(c *rmgr.RedoContext, r *wal.Record) error {
 }
 
 func redoSplit(c *rmgr.RedoContext, r *wal.Record) error {
-	if len(r.Data) != 4 {
+	if len(r.Data) != 4 && len(r.Data) != 4+2*tidSize {
 		return malformed(r)
 	}
 	right := base.BlockNumber(le.Uint32(r.Data))
+	var into, out uint64
+	if len(r.Data) > 4 {
+		into, out = itemTID(r.Data[4:]), itemTID(r.Data[4+tidSize:])
+	}
 	for id := uint8(0); id < 4; id++ {
 		if r.Block(id) == nil {
 			continue
@@ -93,7 +106,7 @@ func redoSplit(c *rmgr.RedoContext, r *wal.Record) error {
 		err := redoBlock(c, r, id, func(n node) bool {
 			switch id {
 			case 0:
-				return n.redoLeft(r.Block(0).Data, right)
+				return n.redoLeft(r.Block(0).Data, right, into, out)
 			case 2:
 				n.setLeft(right)
 			case 3:
@@ -136,10 +149,20 @@ func describe(r *wal.Record) string {
 		if len(r.Data) == 2 {
 			return fmt.Sprintf("INSERT off %d", le.Uint16(r.Data))
 		}
+		if len(r.Data) == 2+tidSize {
+			return fmt.Sprintf("INSERT off %d, %s into the list before", le.Uint16(r.Data), base.UnpackTID(itemTID(r.Data[2:])))
+		}
 	case infoDelete:
-		return fmt.Sprintf("DELETE %d entries", len(r.Data)/2)
+		if b := r.Block(0); b != nil && len(b.Data) > 0 {
+			return fmt.Sprintf("DELETE %d items, and from lists", len(r.Data)/2)
+		}
+		return fmt.Sprintf("DELETE %d items", len(r.Data)/2)
+	case infoDedup:
+		if b := r.Block(0); b != nil {
+			return fmt.Sprintf("DEDUP %d lists", len(b.Data)/4)
+		}
 	case infoSplit:
-		if len(r.Data) == 4 {
+		if len(r.Data) >= 4 {
 			return fmt.Sprintf("SPLIT right block %d", le.Uint32(r.Data))
 		}
 	case infoInsertMany:

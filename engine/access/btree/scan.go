@@ -2,6 +2,7 @@ package btree
 
 import (
 	"bytes"
+	"slices"
 
 	"manifold/engine/activity"
 	"manifold/engine/base"
@@ -38,13 +39,16 @@ type Scan struct {
 
 	tids  []base.TID
 	slots []uint16
-	data  []byte   // keys and payloads
-	ends  []uint32 // of key and payload of each entry in data
+	data  []byte // keys and payloads
+	spans []span // of each entry in data
 	page  base.BlockNumber
 	lsn   base.LSN
-	kills []uint16 // slots of page
+	kills []int // of tids
 	hint  buffer.Hint
 }
+
+// span says where in a scan's data an entry's key and payload are.
+type span struct{ key, payload, end uint32 }
 
 // VisibilityMap tells, without waiting, whether all rows on a page of the table are known to be visible to everybody. A scan
 // asks it with the leaf latched: vacuum must remove an entry before it gives its row's place away, so what the map says
@@ -95,24 +99,18 @@ func (s *Scan) Next() ([]base.TID, error) {
 }
 
 func (s *Scan) clear() {
-	s.tids, s.slots, s.data, s.ends = s.tids[:0], s.slots[:0], s.data[:0], s.ends[:0]
+	s.tids, s.slots, s.data, s.spans = s.tids[:0], s.slots[:0], s.data[:0], s.spans[:0]
 	s.visible = s.visible[:0]
 }
 
 // Key and Payload give the bytes of entry i of the last Next.
-func (s *Scan) Key(i int) []byte {
-	start := uint32(0)
-	if i > 0 {
-		start = s.ends[2*i-1]
-	}
-	return s.data[start:s.ends[2*i]]
-}
+func (s *Scan) Key(i int) []byte { return s.data[s.spans[i].key:s.spans[i].payload] }
 
-func (s *Scan) Payload(i int) []byte { return s.data[s.ends[2*i]:s.ends[2*i+1]] }
+func (s *Scan) Payload(i int) []byte { return s.data[s.spans[i].payload:s.spans[i].end] }
 
 // Kill says that the row of entry i of the last Next is dead to every snapshot; the entry is marked when the scan goes on
-// or at FlushKills.
-func (s *Scan) Kill(i int) { s.kills = append(s.kills, s.slots[i]) }
+// or at FlushKills, a list when that was said of all its entries.
+func (s *Scan) Kill(i int) { s.kills = append(s.kills, i) }
 
 // FlushKills marks the killed entries, unless their leaf has changed since.
 func (s *Scan) FlushKills() error {
@@ -129,10 +127,28 @@ func (s *Scan) FlushKills() error {
 	if n.LSN() != s.lsn || !s.ix.logged { // without log positions nothing tells whether slots have moved
 		return nil
 	}
-	for _, i := range s.kills {
-		n.kill(int(i))
+	if !s.killAll(n) {
+		return nil
 	}
 	return s.ix.hinted(buf)
+}
+
+// killAll marks the items of which all entries are killed.
+func (s *Scan) killAll(n node) (any bool) {
+	slices.Sort(s.kills)
+	s.kills = slices.Compact(s.kills)
+	for k := 0; k < len(s.kills); {
+		slot, end := s.slots[s.kills[k]], k+1
+		for end < len(s.kills) && s.slots[s.kills[end]] == slot {
+			end++
+		}
+		if i := int(slot); i < n.count() && end-k == entries(n.item(i)) {
+			n.kill(i)
+			any = true
+		}
+		k = end
+	}
+	return any
 }
 
 // nextLeaf pins the next leaf of the range and latches it shared; at the end it sets done.
@@ -249,21 +265,44 @@ func (s *Scan) read(buf buffer.Buffer) {
 	}
 }
 
+// keep copies the entries of an item.
 func (s *Scan) keep(n node, i int) {
 	if n.dead(i) {
 		return
 	}
-	tid := base.UnpackTID(n.tid(i))
+	it := n.item(i)
+	var sp span
+	if s.keepKeys {
+		sp.key = uint32(len(s.data))
+		s.data = append(s.data, itemKey(it, 0)...)
+		sp.payload = uint32(len(s.data))
+		if !isList(it) {
+			s.data = append(s.data, it[itemHead+keyLen(it):]...)
+		}
+		sp.end = uint32(len(s.data))
+	}
+	if !isList(it) {
+		s.keepEntry(itemTID(it), i, sp)
+		return
+	}
+	size := entries(it)
+	for k := range size {
+		if s.back {
+			k = size - 1 - k
+		}
+		s.keepEntry(entryTID(it, k), i, sp)
+	}
+}
+
+func (s *Scan) keepEntry(packed uint64, slot int, sp span) {
+	tid := base.UnpackTID(packed)
 	s.tids = append(s.tids, tid)
-	s.slots = append(s.slots, uint16(i))
+	s.slots = append(s.slots, uint16(slot))
 	if s.vm != nil {
 		s.visible = append(s.visible, s.vm.Visible(tid.Block))
 	}
 	if s.keepKeys {
-		s.data = append(s.data, n.key(i)...)
-		s.ends = append(s.ends, uint32(len(s.data)))
-		s.data = append(s.data, n.payload(i)...)
-		s.ends = append(s.ends, uint32(len(s.data)))
+		s.spans = append(s.spans, sp)
 	}
 }
 
@@ -277,7 +316,10 @@ func (ix *Index) Contains(task *activity.Task, key []byte, tid base.TID) (bool, 
 	defer buf.RUnlockRelease()
 	n := node{buf.Page()}
 	i := n.search(t)
-	return i < n.count() && n.tid(i) == t.tid && bytes.Equal(n.key(i), key), nil
+	if i < n.count() && n.tid(i) == t.tid && bytes.Equal(n.key(i), key) {
+		return true, nil
+	}
+	return n.within(i, t) && holds(n.item(i-1), t.tid), nil
 }
 
 // SetSerial has the leaves locked that the scan reads for a SERIALIZABLE transaction; nil is for all others.

@@ -92,8 +92,9 @@ func (d *divided) splitData(dst []byte, i int, it []byte) []byte {
 	return dst
 }
 
-// redoLeft makes the left half of a split from its splitData.
-func (n node) redoLeft(data []byte, right base.BlockNumber) bool {
+// redoLeft makes the left half of a split from its splitData. into and out are what the list before the new item took and
+// gave up, if any (see addition).
+func (n node) redoLeft(data []byte, right base.BlockNumber, into, out uint64) bool {
 	const head = 14
 	if len(data) < head {
 		return false
@@ -108,7 +109,7 @@ func (n node) redoLeft(data []byte, right base.BlockNumber) bool {
 		return false
 	}
 	l := node{make(page.Page, page.Size)}
-	if !n.keepLeft(l, at, i, it, key, tid, right) {
+	if into != 0 && !n.exchange(i-1, into, out) || !n.keepLeft(l, at, i, it, key, tid, right) {
 		return false
 	}
 	copy(n.Page, l.Page)

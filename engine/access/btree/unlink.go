@@ -171,15 +171,12 @@ func (u *unlinking) release() {
 // do changes the pages and logs all of it in one record, so that nothing is ever half done.
 func (u *unlinking) do() error {
 	w := u.w
-	if w.spare == nil {
-		w.spare = make(page.Page, page.Size)
-	}
 	next := w.ix.txns.NextXID()
 	leaf := u.levels[0]
 	w.ix.txns.Serializable().PageSplit(w.ix.target(leaf.node.Tag().Block), w.ix.target(leaf.right.Tag().Block))
 	u.parent.MarkDirty()
 	bufs := []buffer.Buffer{u.parent}
-	node{u.parent.Page()}.adopt(u.slot, u.levels[len(u.levels)-1].right.Tag().Block, w.spare)
+	node{u.parent.Page()}.adopt(u.slot, u.levels[len(u.levels)-1].right.Tag().Block, w.scratch())
 	for _, g := range u.levels {
 		g.node.MarkDirty()
 		g.right.MarkDirty()

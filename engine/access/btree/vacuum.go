@@ -16,14 +16,9 @@ func (w *Writer) BulkDelete(dead func(base.TID) bool, delay func() error) (remov
 	buf, err := w.ix.descend(w.task, target{}, 0, true, nil)
 	for err == nil {
 		n := node{buf.Page()}
-		w.slots = w.slots[:0]
-		for i := range n.count() {
-			if dead(base.UnpackTID(n.tid(i))) {
-				w.slots = append(w.slots, uint16(i))
-			}
-		}
-		removed += int64(len(w.slots))
-		kept += int64(n.count() - len(w.slots))
+		gone, stay := w.findDead(n, dead)
+		removed += gone
+		kept += stay
 		err = w.removeSlots(buf)
 		block, next := buf.Tag().Block, n.right()
 		key, tid, bounded := n.high()
@@ -44,6 +39,31 @@ func (w *Writer) BulkDelete(dead func(base.TID) bool, delay func() error) (remov
 		}
 	}
 	return removed, kept, err
+}
+
+// findDead lists what is to go from a leaf, for removeSlots.
+func (w *Writer) findDead(n node, dead func(base.TID) bool) (gone, stay int64) {
+	w.slots, w.cuts = w.slots[:0], w.cuts[:0]
+	for i := range n.count() {
+		it := n.item(i)
+		size := entries(it)
+		w.gone = w.gone[:0]
+		for k := range size {
+			if dead(base.UnpackTID(entryTID(it, k))) {
+				w.gone = append(w.gone, uint16(k))
+			}
+		}
+		switch len(w.gone) {
+		case 0:
+		case size:
+			w.slots = append(w.slots, uint16(i))
+		default:
+			w.cuts = appendCut(w.cuts, i, w.gone)
+		}
+		gone += int64(len(w.gone))
+		stay += int64(size - len(w.gone))
+	}
+	return gone, stay
 }
 
 // Blocks gives the size of the index in pages.

@@ -95,8 +95,8 @@ func indexBody(names *catalog.Names, table *relation.Desc, x *relation.Index, co
 	if x.NullsEqual {
 		b.WriteString(" NULLS NOT DISTINCT")
 	}
-	if x.Fillfactor > 0 {
-		fmt.Fprintf(&b, " WITH (fillfactor='%d')", x.Fillfactor)
+	if len(x.Options) > 0 {
+		b.WriteString(" WITH (" + optionText(x.Options) + ")")
 	}
 	if x.Predicate == "" {
 		return b.String(), nil
@@ -196,4 +196,17 @@ func CheckDef(names *catalog.Names, table *relation.Desc, c *relation.Check, pre
 		text += " NOT VALID"
 	}
 	return text, nil
+}
+
+// optionText gives storage parameters as WITH writes them: values are quoted unless they could be names.
+func optionText(options []string) string {
+	var out []string
+	for _, o := range options {
+		name, value, _ := strings.Cut(o, "=")
+		if value == "" || catalog.QuoteIdent(value) != value {
+			value = "'" + strings.ReplaceAll(value, "'", "''") + "'"
+		}
+		out = append(out, catalog.QuoteIdent(name)+"="+value)
+	}
+	return strings.Join(out, ", ")
 }
