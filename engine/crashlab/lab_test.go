@@ -87,6 +87,7 @@ func image() (*vfs.Mem, error) {
 	}
 	if _, err := c.query(`create table parent (k int primary key, u int unique, stamp int, v text);
 		create table child (k int primary key, p int references parent, stamp int); create index child_p on child (p);
+		create table many (b int, i int, g int, stamp int, primary key (b, i)); create index many_g on many (g); create index many_b on many (b);
 		create unlogged table u (id serial primary key, v text); create sequence s`); err != nil {
 		return nil, err
 	}
@@ -405,7 +406,7 @@ func recovered(c *client) (state, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := []string{"parent|", "child|"}
+	from := []string{"parent|", "child|", "many|"}
 	for _, n := range names {
 		name, columns, _ := strings.Cut(n, "|")
 		s[name] = columns
@@ -427,7 +428,8 @@ func recovered(c *client) (state, error) {
 // read adds the rows of a table, whose wide and added values must be what they were made with.
 func (s state) read(c *client, name, columns string) error {
 	sql := map[string]string{"parent": "select k, u || ':' || stamp, stamp, md5(v) from parent",
-		"child": "select k, p || ':' || stamp, 0, '' from child"}[name]
+		"child": "select k, p || ':' || stamp, 0, '' from child",
+		"many":  "select b, count(*) || ':' || min(stamp) || ':' || max(stamp), 0, '' from many group by b"}[name]
 	if sql == "" {
 		sql = fmt.Sprintf("select k, stamp, stamp, md5(v) from %s", name)
 	}

@@ -88,8 +88,10 @@ func (w *worker) next(r *rand.Rand, l *ledger, lab *lab) action {
 	switch op := r.IntN(100); {
 	case op < 28:
 		return w.changeParent(r, l)
-	case op < 40:
+	case op < 37:
 		return w.changeChild(r, l)
+	case op < 45:
+		return w.changeMany(r, l)
 	case op < 68:
 		return w.changeTable(r, l)
 	case op < 80:
@@ -196,6 +198,41 @@ func (w *worker) changeChild(r *rand.Rand, l *ledger) action {
 	}
 	return action{sql: fmt.Sprintf(`insert into child values (%d, %d, %d) on conflict (k) do update set p = excluded.p, stamp = excluded.stamp`,
 		k, p, stamp), does: change{name: fmt.Sprintf("%d:%d", p, stamp)}, code: code}
+}
+
+// batches is how many a session has in table many.
+const batches = 3
+
+// changeMany makes, changes or removes the rows of a batch; the indexes of their table have three keys, and one for a batch.
+func (w *worker) changeMany(r *rand.Rand, l *ledger) action {
+	b, stamp := r.IntN(batches)*sessions+w.n, r.IntN(1<<20)
+	name := fmt.Sprintf("many/%d", b)
+	old, there := w.view(l)[name]
+	switch op := r.IntN(10); {
+	case op < 4 && !there:
+		n := 1 + r.IntN(250)
+		return action{sql: fmt.Sprintf("insert into many select %d, i, (i + %d) %% 3, %d from generate_series(1, %d) i", b, stamp, stamp, n),
+			does: change{name: fmt.Sprintf("%d:%d:%d", n, stamp, stamp)}}
+	case op < 8:
+		does := change{}
+		if there {
+			n, _, _ := strings.Cut(old, ":")
+			does[name] = fmt.Sprintf("%s:%d:%d", n, stamp, stamp)
+		}
+		return action{sql: fmt.Sprintf("update many set g = (i + %d) %% 3, stamp = %d where b = %d", stamp, stamp, b), does: does}
+	case op == 8:
+		code := ""
+		if there {
+			code = "23505"
+		}
+		return action{sql: fmt.Sprintf("insert into many values (%d, 1, 0, %d)", b, stamp), code: code,
+			does: change{name: fmt.Sprintf("1:%d:%d", stamp, stamp)}}
+	}
+	does := change{}
+	if there {
+		does[name] = gone
+	}
+	return action{sql: fmt.Sprintf("delete from many where b = %d", b), does: does}
 }
 
 // tablesOf gives the tables of a state that come and go.
@@ -326,7 +363,7 @@ func (w *worker) nextval(l *ledger) action {
 
 // maintain chooses what runs outside of blocks only.
 func (w *worker) maintain(r *rand.Rand, l *ledger) action {
-	t := append(tablesOf(l.now), "parent", "child", "pg_class", "pg_attribute")
+	t := append(tablesOf(l.now), "parent", "child", "many", "many", "pg_class", "pg_attribute")
 	name := t[r.IntN(len(t))]
 	var prepared []string
 	for n := range l.now {
@@ -364,5 +401,5 @@ func (w *worker) maintain(r *rand.Rand, l *ledger) action {
 		does["prepared/"+gid] = gone
 		return action{sql: fmt.Sprintf("commit prepared '%s'", gid), does: does, alone: true}
 	}
-	return action{sql: "select count(*) from parent"}
+	return action{sql: "reindex table many", alone: true}
 }

@@ -413,14 +413,15 @@ func TestListsBesideScans(t *testing.T) {
 	var wg, scans sync.WaitGroup
 	for k := range uint32(2) {
 		wg.Go(func() {
-			w := tree.NewWriter(activity.NewTask(70+k, nil))
+			own := activity.NewTask(70+k, nil)
+			w := tree.NewWriter(own)
 			r := rand.New(rand.NewPCG(uint64(k), 3))
 			for n := uint32(0); !stop.Load() && n < 1<<15; n++ {
 				tid := base.TID{Block: base.BlockNumber(r.Uint32N(keep * 10)), Offset: base.OffsetNumber(2 + k + 2*n%60000)}
 				if n%8 > 0 {
 					tid.Block = base.BlockNumber(keep*10 + n)
 				}
-				if has, err := tree.Contains(task, equalKey(int(n)), tid); err == nil && has {
+				if has, err := tree.Contains(own, equalKey(int(n%3)), tid); err == nil && has {
 					continue
 				}
 				if _, err := w.Insert(equalKey(int(n%3)), tid, nil, nil); err != nil {

@@ -127,33 +127,59 @@ func leUint32(b []byte) uint32 {
 	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }
 
-// splitPoint gives the first slot of the right half among cnt items: halves of equal size, or nine tenths on the left
-// when the new item is the last of the rightmost node, as ascending keys make it.
+// splitPoint gives the first slot of the right half among cnt items: halves of about equal size, between two keys if possible;
+// nine tenths on the left when the new item is the last of the rightmost node, as ascending keys make it; and all before the
+// new item on the left when that is the last of a key that fills half of the leaf, as rows that are added one behind the other
+// make it.
 func (n node) splitPoint(cnt, i int, get func(int) []byte) int {
-	total := 0
+	total, before := 0, 0
 	for k := range cnt {
+		if k == i {
+			before = total
+		}
 		total += len(get(k)) + slotSize
 	}
-	want := total / 2
+	want, near := total/2, total/4
 	_, _, bounded := n.high()
 	if !bounded && i == cnt-1 {
-		want = total * 9 / 10
+		want, near = total*9/10, total/20
 	}
-	sum, best, bestGap := 0, 1, -1
-	highOld := 0
+	if n.level() == 0 && n.endsRun(cnt, i, total/2, get) {
+		want, near = min(before, total*24/25), 0
+	}
+	sum, highOld := 0, 0
 	if hk, _, ok := n.high(); ok {
 		highOld = itemHead + len(hk)
 	}
+	best, bestGap, edge, edgeGap := 1, -1, 0, near+1
 	for k := 1; k < cnt; k++ {
 		sum += len(get(k-1)) + slotSize
-		sep := itemHead + len(itemKey(get(k), n.level()))
-		if sum+sep > capacity || total-sum+highOld > capacity {
+		key := itemKey(get(k), n.level())
+		if sum+itemHead+len(key) > capacity || total-sum+highOld > capacity {
 			continue
 		}
 		gap := max(sum-want, want-sum)
 		if bestGap < 0 || gap < bestGap {
 			best, bestGap = k, gap
 		}
+		if gap < edgeGap && n.level() == 0 && !bytes.Equal(key, itemKey(get(k-1), 0)) {
+			edge, edgeGap = k, gap
+		}
+	}
+	if edge > 0 {
+		return edge
 	}
 	return best
+}
+
+// endsRun tells whether the new item of a leaf is the last of its key, and those of the key before it have some bytes.
+func (n node) endsRun(cnt, i, size int, get func(int) []byte) bool {
+	key := itemKey(get(i), 0)
+	if i+1 < cnt && bytes.Equal(itemKey(get(i+1), 0), key) {
+		return false
+	}
+	for k := i - 1; k >= 0 && size > 0 && bytes.Equal(itemKey(get(k), 0), key); k-- {
+		size -= len(get(k)) + slotSize
+	}
+	return size <= 0
 }
