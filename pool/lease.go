@@ -49,7 +49,7 @@ func (p *Pool) NewLease(task *activity.Task, userName string, super bool) *Lease
 	l := &Lease{pool: p, user: p.join(userName), super: super, task: task}
 	l.entry.Value = l
 	task.SetSlots(l)
-	task.SetPressure(&p.pressed)
+	task.SetPressure(&p.pressed, stint)
 	p.leases.Add(1)
 	return l
 }
@@ -58,7 +58,7 @@ func (p *Pool) NewLease(task *activity.Task, userName string, super bool) *Lease
 func (l *Lease) End() {
 	invariant.Assert(!l.holds && l.res == nil, "lease ends with a slot or backend")
 	l.task.SetSlots(nil)
-	l.task.SetPressure(nil)
+	l.task.SetPressure(nil, 0)
 	l.Rest(false)
 	l.step()
 	l.flush()

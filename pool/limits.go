@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// stint is how long a statement keeps its slot while others wait that have not begun (activity.Task.Breathe).
+const stint = 10 * time.Millisecond
+
 // Limits bound a pool. They may change while it runs.
 type Limits struct {
 	Slots        int           // statements that run at a time; 0 chooses by the number of processors

@@ -35,7 +35,7 @@ func ranks() map[string]int {
 		{3, "engine/wal engine/storage engine/control engine/relation engine/builtins"},
 		{2, "engine/page engine/vector engine/stats engine/tempfile"},
 		{1, "engine/types engine/vfs engine/compression engine/lockrank engine/setting engine/memory engine/activity"},
-		{0, "engine/base engine/invariant engine/pgerror pool/turns"},
+		{0, "engine/base engine/invariant engine/pgerror engine/quicksort pool/turns"},
 	}
 	out := map[string]int{}
 	for _, row := range table {

@@ -25,6 +25,7 @@ type Task struct {
 
 	slots     Slots
 	pressed   *atomic.Bool // others wait for a slot that this task may hold; nil: there are no others
+	patience  int64        // how long they wait for a task that goes on, in nanoseconds
 	slice     int64        // since when they wait, as far as the task has noticed, in Unix nanoseconds; zero: not yet
 	interrupt atomic.Pointer[pgerror.Error]
 	fatal     atomic.Pointer[pgerror.Error] // why the session must end
@@ -52,11 +53,11 @@ func NewTask(sessionID uint32, slots Slots) *Task {
 // SetSlots joins the task to the pool whose slot it holds.
 func (t *Task) SetSlots(s Slots) { t.slots = s }
 
-// SetPressure gives what tells that statements which have not begun wait for a slot, for Breathe.
-func (t *Task) SetPressure(pressed *atomic.Bool) { t.pressed = pressed }
-
-// slice is how long a statement keeps its slot while others wait that have not begun.
-const slice = 10 * time.Millisecond
+// SetPressure gives what tells that statements which have not begun wait for a slot, and for how long a statement keeps its slot
+// all the same, for Breathe.
+func (t *Task) SetPressure(pressed *atomic.Bool, patience time.Duration) {
+	t.pressed, t.patience = pressed, int64(patience)
+}
 
 // BeginSlice says that the task has just got its slot.
 func (t *Task) BeginSlice() { t.slice = 0 }
@@ -74,7 +75,7 @@ func (t *Task) makeRoom(now int64) {
 	switch {
 	case t.slice == 0:
 		t.slice = now
-	case now-t.slice > int64(slice):
+	case now-t.slice > t.patience:
 		t.begin(EventSlot)
 		t.end()
 		t.slice = 0

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"sort"
@@ -11,6 +12,7 @@ import (
 	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/quicksort"
 	"manifold/engine/relation"
 	"manifold/engine/tuple"
 	"manifold/engine/types"
@@ -52,7 +54,11 @@ func (c *Context) analyzeTable(d *relation.Desc, only []string, verbose bool) er
 		if d.Columns[i].Dropped || len(only) > 0 && !wanted[i+1] {
 			continue
 		}
-		if err := c.keepStatistics(d, i+1, columnStats(d, i, s, target)); err != nil {
+		facts, err := columnStats(d, i, s, target, c.Task.Breathe)
+		if err != nil {
+			return err
+		}
+		if err := c.keepStatistics(d, i+1, facts); err != nil {
 			return err
 		}
 	}
@@ -110,7 +116,7 @@ func (c *Context) sampleTable(d *relation.Desc, want int) (*sample, error) {
 	var kept []placed
 	seen := 0
 	for _, blk := range blocks {
-		if err := c.Task.Interrupted(); err != nil {
+		if err := c.Task.Breathe(); err != nil {
 			return nil, err
 		}
 		scan.SetRange(base.BlockNumber(blk), base.BlockNumber(blk+1))
@@ -187,8 +193,8 @@ type run struct {
 	count int
 }
 
-// columnStats computes the statistics of a column (attribute i from zero) from a sample.
-func columnStats(d *relation.Desc, i int, s *sample, target int) *columnFacts {
+// columnStats computes the statistics of a column (attribute i from zero) from a sample, calling pause now and then.
+func columnStats(d *relation.Desc, i int, s *sample, target int, pause func() error) (*columnFacts, error) {
 	col := &d.Columns[i]
 	st := &columnFacts{ordered: types.Comparable(col.Type)}
 	type item struct {
@@ -221,7 +227,7 @@ func columnStats(d *relation.Desc, i int, s *sample, target int) *columnFacts {
 	}
 	n := len(s.rows)
 	if n == 0 {
-		return nil
+		return nil, nil
 	}
 	st.NullFraction = float64(nulls) / float64(n)
 	if n > nulls {
@@ -231,13 +237,21 @@ func columnStats(d *relation.Desc, i int, s *sample, target int) *columnFacts {
 		if wide > 0 {
 			st.Distinct = -1 + st.NullFraction
 		}
-		return st
+		return st, nil
 	}
-	cmp := types.CompareFunc(col.Type)
-	sort.SliceStable(values, func(a, b int) bool { return cmp(&values[a].v, &values[b].v) < 0 })
+	compare := types.CompareFunc(col.Type)
+	err := quicksort.Sort(values, func(a, b item) int {
+		if c := compare(&a.v, &b.v); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.at, b.at)
+	}, pause)
+	if err != nil {
+		return nil, err
+	}
 	var runs []run
 	for k := range values {
-		if k == 0 || cmp(&values[k-1].v, &values[k].v) != 0 {
+		if k == 0 || compare(&values[k-1].v, &values[k].v) != 0 {
 			runs = append(runs, run{values[k].v, 0})
 		}
 		runs[len(runs)-1].count++
@@ -251,7 +265,7 @@ func columnStats(d *relation.Desc, i int, s *sample, target int) *columnFacts {
 		}
 		st.Correlation = correlation(at)
 	}
-	return st
+	return st, nil
 }
 
 // correlation is that of the order of values with the physical order, by the ranks of the sample's rows.

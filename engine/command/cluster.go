@@ -100,6 +100,9 @@ func (c *Context) copyInOrder(r *heap.Rewriter, tree *btree.Index) error {
 		if len(tids) == 0 {
 			return r.Flush()
 		}
+		if err := c.Task.Breathe(); err != nil {
+			return err
+		}
 		for _, tid := range tids {
 			if err := r.Row(tid); err != nil {
 				return err
@@ -132,7 +135,9 @@ func (c *Context) indexVersions(d *relation.Desc, ix *relation.Index) error {
 			return err
 		}
 	}
-	set.sort()
+	if err := set.sort(c.Task.Breathe); err != nil {
+		return err
+	}
 	if err := c.writeTree(d, ix, set); err != nil {
 		return err
 	}

@@ -212,7 +212,7 @@ func (c *Context) copyFork(src, dst base.RelFile, fork base.Fork) error {
 		return err
 	}
 	for b := base.BlockNumber(0); b < n; b++ {
-		if err := c.Task.Interrupted(); err != nil {
+		if err := c.Task.Breathe(); err != nil {
 			return err
 		}
 		if err := c.copyPage(base.PageTag{File: src, Fork: fork, Block: b}, dst); err != nil {

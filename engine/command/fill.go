@@ -3,7 +3,6 @@ package command
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"manifold/engine/access/btree"
 	"manifold/engine/base"
@@ -13,6 +12,7 @@ import (
 	"manifold/engine/exec/eval"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
+	"manifold/engine/quicksort"
 	"manifold/engine/relation"
 	"manifold/engine/sql/deparse"
 	"manifold/engine/sql/query"
@@ -79,6 +79,7 @@ func (c *Context) scanTable(d *relation.Desc, roots bool) (*tableScan, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.GiveWay()
 	if roots {
 		s.KeepRoots()
 	} else {
@@ -94,6 +95,7 @@ func (c *Context) scanVersions(d *relation.Desc, snap *mvcc.Snapshot) (*tableSca
 		return nil, err
 	}
 	s.KeepTIDs()
+	s.GiveWay()
 	return newTableScan(c.NewExec(), d, s), nil
 }
 
@@ -163,8 +165,9 @@ func (s *entrySet) payload(e *indexEntry) []byte {
 	return s.chunks[e.chunk][at : at+uint32(e.plen)]
 }
 
-func (s *entrySet) sort() {
-	slices.SortFunc(s.list, func(a, b indexEntry) int {
+// sort orders the entries, calling pause now and then.
+func (s *entrySet) sort(pause func() error) error {
+	return quicksort.Sort(s.list, func(a, b indexEntry) int {
 		if a.head != b.head {
 			if a.head < b.head {
 				return -1
@@ -181,7 +184,7 @@ func (s *entrySet) sort() {
 			return 1
 		}
 		return 0
-	})
+	}, pause)
 }
 
 // keyMaker makes the keys of an index for scanned batches.
@@ -357,7 +360,9 @@ func (c *Context) buildTree(d *relation.Desc, ix *relation.Index) (built, error)
 			return n, err
 		}
 	}
-	set.sort()
+	if err := set.sort(c.Task.Breathe); err != nil {
+		return n, err
+	}
 	n.entries = int64(len(set.list))
 	if ix.Exclusive() {
 		if err := c.checkUnique(d, ix, set, s); err != nil {
@@ -375,7 +380,7 @@ func (c *Context) writeTree(d *relation.Desc, ix *relation.Index, set *entrySet)
 	for i := range set.list {
 		e := &set.list[i]
 		if i%vector.BatchSize == 0 {
-			if err := c.Task.Interrupted(); err != nil {
+			if err := c.Task.Breathe(); err != nil {
 				return err
 			}
 		}

@@ -329,6 +329,11 @@ func (l *loader) addText() error {
 
 // add completes a row, checks it and puts it into the batch.
 func (l *loader) add(row []types.Datum) error {
+	if l.line%batchRows == 0 { // all may be left out by WHERE
+		if err := l.p.c.Task.Breathe(); err != nil {
+			return err
+		}
+	}
 	for _, d := range l.defaults {
 		if d.node == nil {
 			v, err := l.x.Eval.Values.NextValue(d.sequence)
@@ -379,7 +384,7 @@ func (l *loader) flush() error {
 	if len(l.rows) == 0 {
 		return nil
 	}
-	if err := l.p.c.Task.Interrupted(); err != nil {
+	if err := l.p.c.Task.Breathe(); err != nil {
 		return err
 	}
 	n := len(l.rows)

@@ -90,7 +90,7 @@ func (u *unloader) run(p *plan.Statement) (int64, error) {
 		if err != nil || b == nil {
 			return n, err
 		}
-		if err := c.Task.Interrupted(); err != nil {
+		if err := c.Task.Breathe(); err != nil {
 			return n, err
 		}
 		for k := range b.Live() {

@@ -476,7 +476,9 @@ func (s *aggSorter) add(c *aggCall, groups []uint32, sel []int32, n int) error {
 // finish sorts and feeds the aggregate, group by group, without doubles when DISTINCT.
 func (s *aggSorter) finish(x *Context, c *aggCall) error {
 	sorter := sortOp{arena: s.arena, order: s.refs}
-	sorter.sortRefs()
+	if err := sorter.sortRefs(x); err != nil {
+		return err
+	}
 	ctx := x.Eval.Ctx
 	ctx.ArgTypes, ctx.Result = c.ArgTypes, c.Type
 	var groups []uint32

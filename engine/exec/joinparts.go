@@ -36,6 +36,9 @@ func (h *hashJoin) startParts(x *Context) error {
 		if b == nil {
 			break
 		}
+		if err := x.Task.Breathe(); err != nil {
+			return err
+		}
 		if err := p.splitRight(x, h, b); err != nil {
 			return err
 		}
@@ -56,6 +59,9 @@ func (h *hashJoin) splitLeft(x *Context) error {
 	for {
 		b, err := h.left.next(x, vector.BatchSize)
 		if b == nil || err != nil {
+			return err
+		}
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 		if err := split(x, h, b, h.lkeys, h.lcols, &h.parts.leftRows, h.loneLeft()); err != nil {
@@ -102,6 +108,9 @@ func (h *hashJoin) nextPart(x *Context) (bool, error) {
 		}
 		if b == nil {
 			break
+		}
+		if err := x.Task.Breathe(); err != nil {
+			return false, err
 		}
 		if err := h.addRows(x, b); err != nil {
 			return false, err

@@ -133,6 +133,7 @@ func (s *seqScan) open(x *Context) error {
 	if s.rechecked(x) || s.sequence {
 		return nil
 	}
+	s.scan.GiveWay()
 	return s.scan.Reset(s.table, x.view)
 }
 

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"container/heap"
 	"encoding/binary"
-	"slices"
 
 	"manifold/engine/base"
 	"manifold/engine/exec/eval"
+	"manifold/engine/quicksort"
 	"manifold/engine/sql/plan"
 	"manifold/engine/types"
 	"manifold/engine/vector"
@@ -110,7 +110,7 @@ func (s *sortOp) load(x *Context) error {
 		used := s.store.size() + int64(len(s.arena)) + int64(len(s.order))*24
 		switch {
 		case s.limit >= 0 && len(s.order) > 2*s.limit+vector.BatchSize:
-			if err := s.keepTop(); err != nil {
+			if err := s.keepTop(x); err != nil {
 				return err
 			}
 		case used > s.workMem && x.TempDir != nil || len(s.arena) > 1<<31:
@@ -119,7 +119,9 @@ func (s *sortOp) load(x *Context) error {
 			}
 		}
 	}
-	s.sortRefs()
+	if err := s.sortRefs(x); err != nil {
+		return err
+	}
 	if s.instr != nil {
 		s.note()
 	}
@@ -179,8 +181,8 @@ func head(key []byte) uint64 {
 
 func (s *sortOp) key(r *sortRef) []byte { return s.arena[r.off : r.off+r.len] }
 
-func (s *sortOp) sortRefs() {
-	slices.SortFunc(s.order, func(a, b sortRef) int {
+func (s *sortOp) sortRefs(x *Context) error {
+	return quicksort.Sort(s.order, func(a, b sortRef) int {
 		if a.head != b.head {
 			if a.head < b.head {
 				return -1
@@ -191,12 +193,14 @@ func (s *sortOp) sortRefs() {
 			return c
 		}
 		return int(a.row) - int(b.row)
-	})
+	}, x.Task.Breathe)
 }
 
 // keepTop drops what cannot be among the first limit rows.
-func (s *sortOp) keepTop() error {
-	s.sortRefs()
+func (s *sortOp) keepTop(x *Context) error {
+	if err := s.sortRefs(x); err != nil {
+		return err
+	}
 	kept := rowStore{variable: s.variable}
 	var arena []byte
 	var order []sortRef
@@ -280,7 +284,9 @@ func (s *sortOp) writeRun(x *Context) error {
 	if len(s.order) == 0 {
 		return nil
 	}
-	s.sortRefs()
+	if err := s.sortRefs(x); err != nil {
+		return err
+	}
 	f, err := x.TempDir.Create()
 	if err != nil {
 		return err
@@ -300,6 +306,9 @@ func (s *sortOp) writeRun(x *Context) error {
 		out = append(out, row...)
 		if len(out) > 1<<18 || i == len(s.order)-1 {
 			if _, err := f.Write(out); err != nil {
+				return err
+			}
+			if err := x.Task.Breathe(); err != nil {
 				return err
 			}
 			run.size += int64(len(out))

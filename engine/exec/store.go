@@ -195,7 +195,7 @@ func (s *rowStore) fill(x *Context, op operator) error {
 		if b == nil {
 			return nil
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 		for k := range b.Live() {

@@ -88,6 +88,7 @@ func (b *Builder) eachRow(x *Context, rel *relation.Desc, f func(values []types.
 		return err
 	}
 	scan.KeepRoots()
+	scan.GiveWay()
 	cols := make([]int, len(rel.Columns))
 	for i := range cols {
 		cols[i] = i
@@ -108,7 +109,7 @@ func (b *Builder) eachRow(x *Context, rel *relation.Desc, f func(values []types.
 				return err
 			}
 		}
-		if err := x.Task.Interrupted(); err != nil {
+		if err := x.Task.Breathe(); err != nil {
 			return err
 		}
 	}

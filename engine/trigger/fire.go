@@ -88,7 +88,7 @@ func (q *Queue) drain(f *Firing) error {
 		if err := q.fire(f, e); err != nil {
 			return err
 		}
-		if err := f.Task.Interrupted(); err != nil {
+		if err := f.Task.Breathe(); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func (q *Queue) wake(f *Firing) error {
 		if err := q.drain(f); err != nil {
 			return err
 		}
-		if err := f.Task.Interrupted(); err != nil {
+		if err := f.Task.Breathe(); err != nil {
 			return err
 		}
 	}

@@ -114,11 +114,12 @@ func (r *run) scan() error {
 	var cache heap.VMCache
 	defer func() { cache.Release() }()
 	for b := base.BlockNumber(0); b < n; b++ {
-		if err := r.task.Interrupted(); err != nil {
-			return err
-		}
 		if r.at = b; b%64 == 0 {
 			r.tell(PhaseScan)
+			cache.Release()
+		}
+		if err := r.task.Breathe(); err != nil {
+			return err
 		}
 		if !r.o.Full {
 			all, err := r.t.AllVisible(r.task, b, &cache)
@@ -204,6 +205,9 @@ func (r *run) indexes() error {
 		}
 		i = j
 		r.vacuumed++
+		if err := r.task.Breathe(); err != nil {
+			return err
+		}
 		if r.o.Delay != nil {
 			if err := r.o.Delay(); err != nil {
 				return err

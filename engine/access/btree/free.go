@@ -152,7 +152,7 @@ func (ix *Index) eachFree(task *activity.Task, delay func() error, add func(free
 	}
 	ring := ix.pool.NewVacuumRing()
 	for b := metaBlock + 1; b < blocks; b++ {
-		if err := task.Interrupted(); err != nil {
+		if err := task.Breathe(); err != nil {
 			return err
 		}
 		buf, err := ix.pool.PinRing(task, ix.tag(b), ring)

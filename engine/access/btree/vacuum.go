@@ -31,7 +31,7 @@ func (w *Writer) BulkDelete(dead func(base.TID) bool, delay func() error) (remov
 		if err != nil || next == base.InvalidBlock {
 			return removed, kept, err
 		}
-		if err = w.task.Interrupted(); err == nil && delay != nil {
+		if err = w.task.Breathe(); err == nil && delay != nil {
 			err = delay()
 		}
 		if err == nil {

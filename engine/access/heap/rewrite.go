@@ -42,7 +42,7 @@ func (r *Rewriter) All() error {
 		return err
 	}
 	for b := range n {
-		if err := r.task.Interrupted(); err != nil {
+		if err := r.task.Breathe(); err != nil {
 			return err
 		}
 		if err := r.page(b); err != nil {

@@ -26,6 +26,7 @@ type Scan struct {
 	most int // values of more bytes stay in their stored form; zero: all are fetched
 	keep bool
 	root bool
+	slow bool // between two pages others may run: see GiveWay
 	pr   pruner
 	ring *buffer.Ring // of a large table
 }
@@ -52,6 +53,9 @@ func (s *Scan) SetRange(first, end base.BlockNumber) { s.next, s.end, s.off = fi
 // LeaveWide makes Next leave values of more than most bytes in their stored form: vector.Stored tells of them.
 func (s *Scan) LeaveWide(most int) { s.most = most }
 
+// GiveWay makes Next let others run between two pages, where it finds nothing for long: the caller holds no pin, latch or mutex.
+func (s *Scan) GiveWay() { s.slow = true }
+
 // KeepTIDs makes Next keep the addresses of rows for TIDs.
 func (s *Scan) KeepTIDs() { s.keep = true }
 
@@ -69,7 +73,7 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 	s.t.resetColumns(b, cols, want)
 	n := 0
 	for s.wide = 0; n < want && s.next < s.end && s.wide < maxBatchValues; {
-		if err := s.v.Task.Interrupted(); err != nil {
+		if err := s.pause(); err != nil {
 			return 0, err
 		}
 		k, err := s.readPage(want-n, b, n, cols)
@@ -83,6 +87,13 @@ func (s *Scan) Next(want int, b *vector.Batch, cols []int) (int, error) {
 		return n, s.t.detoast(s.v.Task, b, cols, s.most)
 	}
 	return n, nil
+}
+
+func (s *Scan) pause() error {
+	if s.slow {
+		return s.v.Task.Breathe()
+	}
+	return s.v.Task.Interrupted()
 }
 
 // readPage copies up to room visible rows of the current page and moves on when it is done.
