@@ -78,9 +78,7 @@ type Engine struct {
 	plans    map[base.OID]*plancache.Cache
 	sessions map[uint32]*session.Session
 
-	logTuning logTuning
-	tune      func(*session.Session) // bound once, for all sessions
-	bases     baseCache
+	bases baseCache
 
 	stopNotify func() // ends the delivery of notifications
 
@@ -159,7 +157,6 @@ func open(cfg Config) (*Engine, error) {
 	e.opened = catalog.NewOpened(c.Heaps, c.Txns)
 	c.Txns.OnPreparedEnd(e.invalidateAll)
 	e.stats = stats.New()
-	e.tune = func(s *session.Session) { e.logTuning.session(s.ID, s.Settings) }
 	e.svc = &backend.Services{
 		Cluster: c, Opened: e.opened, Sequences: sequence.New(c.Txns), Caches: e.Cache, Plans: e.plan, Server: (*commandHost)(e),
 		Activity: (*activityHost)(e), Log: cfg.Log, Temp: tempFiles{e.temp}, Keep: cfg.Backends,
@@ -169,7 +166,7 @@ func open(cfg Config) (*Engine, error) {
 		Index: func(ix *relation.Index, logged bool) *btree.Index { return e.opened.Tree(ix, logged) },
 		Table: func(d *relation.Desc) *heap.Table { return e.opened.Table(d) }}
 	e.startNotify()
-	return e, e.logTuning.start(c.Log, c.Txns.AtLeast, cfg.Settings)
+	return e, e.tuneLog(cfg.Settings)
 }
 
 // startNotify delivers notifications until Shutdown or Abandon.
@@ -288,7 +285,7 @@ func (e *Engine) NewSession(task *activity.Task) *session.Session {
 	id := e.nextID.Add(1) & 0x3FFFFFFF
 	task.SessionID = id
 	s := session.New(id, binary.LittleEndian.Uint32(b[:]), task)
-	s.Txns, s.Tune = e.cluster.Txns, e.tune
+	s.Txns = e.cluster.Txns
 	return s
 }
 

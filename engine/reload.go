@@ -35,7 +35,7 @@ func (e *Engine) SetSettings(values map[string]string) error {
 		}
 	}
 	e.configured.Store(&configured{generation: old.generation + 1, values: values, before: old.values})
-	if err := e.logTuning.start(e.cluster.Log, e.cluster.Txns.AtLeast, values); err != nil {
+	if err := e.tuneLog(values); err != nil {
 		return err
 	}
 	e.loaded.Store(time.Now().UnixNano())

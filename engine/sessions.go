@@ -80,7 +80,6 @@ func (e *Engine) Unregister(s *session.Session) {
 	e.mu.Lock()
 	delete(e.sessions, s.ID)
 	e.mu.Unlock()
-	e.logTuning.forget(s.ID)
 	if s.Proc != nil { // the release failed
 		owner := s.Proc.Owner()
 		s.Proc.Close()

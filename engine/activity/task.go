@@ -37,6 +37,7 @@ type Task struct {
 	// Buffers counts what the statement did to shared buffers; only the task's goroutine touches it.
 	Buffers BufferCounts
 
+	tuning *LogTuning
 	dep    base.LSN
 	logDep base.LSN
 	held   int

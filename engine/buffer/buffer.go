@@ -25,6 +25,9 @@ func (b Buffer) Valid() bool { return b.pool != nil }
 // Page gives the bytes, valid while pinned; read them under a latch.
 func (b Buffer) Page() page.Page { return b.pool.page(b.frame) }
 
+// Task gives the task that pinned the page; nil for none.
+func (b Buffer) Task() *activity.Task { return b.task }
+
 // Tag gives the page's name.
 func (b Buffer) Tag() base.PageTag { return b.f().key().tag() }
 
@@ -112,7 +115,7 @@ func (b Buffer) MarkDirtyHint() error {
 	if was&flagDirty != 0 {
 		return nil
 	}
-	lsn, err := (*log).LogImage(tag, b.Page())
+	lsn, err := (*log).LogImage(b.task.LogTuning(), tag, b.Page())
 	if err != nil {
 		f.drop(flagDirty) // nobody else can have changed the page: they would need the exclusive latch
 		return err

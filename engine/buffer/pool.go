@@ -17,8 +17,8 @@ type Log interface {
 	Flush(lsn base.LSN) error
 	// FlushedLSN gives the end of what is durable.
 	FlushedLSN() base.LSN
-	// LogImage logs an image of a page held at least shared; zero when none is needed.
-	LogImage(tag base.PageTag, p page.Page) (base.LSN, error)
+	// LogImage logs an image of a page held at least shared, as the tuning has it; zero when none is needed.
+	LogImage(t *activity.LogTuning, tag base.PageTag, p page.Page) (base.LSN, error)
 }
 
 // Options of a Pool.

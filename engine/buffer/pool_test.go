@@ -35,7 +35,7 @@ func (l *fakeLog) Flush(lsn base.LSN) error {
 
 func (l *fakeLog) FlushedLSN() base.LSN { return base.LSN(l.flushed.Load()) }
 
-func (l *fakeLog) LogImage(_ base.PageTag, p page.Page) (base.LSN, error) {
+func (l *fakeLog) LogImage(_ *activity.LogTuning, _ base.PageTag, p page.Page) (base.LSN, error) {
 	if uint64(p.LSN()) > l.redo.Load() {
 		return 0, nil
 	}

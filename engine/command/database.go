@@ -239,7 +239,7 @@ func (c *Context) copyPage(from base.PageTag, dst base.RelFile) error {
 	defer out.UnlockRelease()
 	out.MarkDirty()
 	copy(out.Page(), data)
-	b := m.Builder()
+	b := m.Builder(c.Task)
 	defer m.Done(b)
 	b.Begin(wal.RMgrXLOG, wal.InfoImage, base.InvalidXID)
 	b.Block(0, out.Tag(), out.Page(), wal.ForceImage)

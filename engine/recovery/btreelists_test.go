@@ -360,7 +360,7 @@ func TestListsSurvivePowerCuts(t *testing.T) {
 		m := newEqualKeys(t, c, 20002)
 		for round := range uint64(3) {
 			if seed%3 > 0 {
-				c.Log.SetChecks(1<<32 - 1)
+				c.Log.SetTuning(activity.LogTuning{Checks: 1<<32 - 1}, nil)
 			}
 			fs.Inject(vfs.Fault{Nth: 20 + r.IntN(500), Err: vfs.ErrPowerCut})
 			if err := listWork(r, c, m); !errors.Is(err, vfs.ErrPowerCut) {

@@ -187,7 +187,7 @@ func TestUnlinkSurvivesPowerCuts(t *testing.T) {
 		tab, ix := c.openKV()
 		c.session(t, 99, tab, ix).createKV()
 		for round := range uint64(3) {
-			c.Log.SetChecks(1<<32 - 1)
+			c.Log.SetTuning(activity.LogTuning{Checks: 1<<32 - 1}, nil)
 			fs.Inject(vfs.Fault{Nth: 100 + r.IntN(500), Err: vfs.ErrPowerCut})
 			if err := churn(t, r, c, uint32(2+1000*round)); !errors.Is(err, vfs.ErrPowerCut) {
 				t.Fatalf("seed %d round %d: %v", seed, round, err)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"manifold/engine/access/btree"
+	"manifold/engine/activity"
+	"manifold/engine/wal"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -15,7 +17,6 @@ import (
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/checkpoint"
-	"manifold/engine/compression"
 	"manifold/engine/mvcc"
 	"manifold/engine/relation"
 	"manifold/engine/sequence"
@@ -68,10 +69,11 @@ var seqParams = sequence.Params{Start: 1, Increment: 1, Min: 1, Max: 1 << 60, Ca
 
 func crashCluster(t *testing.T, fs *vfs.Mem, l *ledger, fresh, checks bool) (*Cluster, []*worker) {
 	c := startOn(t, fs, 24)
+	tuning := activity.LogTuning{Packing: wal.Packing([]string{"pglz", "lz4", "zstd", "off"}[len(l.base)%4])}
 	if checks { // redo is compared with images of all pages
-		c.Log.SetChecks(math.MaxUint32)
+		tuning.Checks = math.MaxUint32
 	}
-	c.Log.SetCompression(len(l.base)%4 < 3, compression.Method(len(l.base)%4))
+	c.Log.SetTuning(tuning, nil)
 	tab, ix := c.openKV()
 	if fresh {
 		if err := c.Store.CreateDatabase(base.DefaultTablespace, testDB); err != nil {

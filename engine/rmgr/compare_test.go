@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"manifold/engine/activity"
 	"manifold/engine/buffer"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
@@ -45,7 +46,7 @@ func compareAfter(t *testing.T, redo func(page.Page)) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.SetChecks(1 << Heap)
+	log.SetTuning(activity.LogTuning{Checks: 1 << Heap}, nil)
 	p := make(page.Page, page.Size)
 	p.Init(page.KindHeap, 0)
 	p.AddItem([]byte("12345678"))

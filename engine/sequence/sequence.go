@@ -117,7 +117,7 @@ func (q *Sequences) write(buf buffer.Buffer, d *relation.Desc, s State) (base.LS
 	if !d.Logged() {
 		return 0, nil
 	}
-	b := q.txns.Builder()
+	b := q.txns.Builder(buf.Task())
 	defer q.txns.Done(b)
 	b.Begin(rmgr.Sequence, infoState, base.InvalidXID)
 	var data [9]byte

@@ -3,8 +3,11 @@ package session
 import (
 	"time"
 
+	"manifold/engine/activity"
 	"manifold/engine/compression"
+	"manifold/engine/rmgr"
 	"manifold/engine/txn"
+	"manifold/engine/wal"
 )
 
 // Hot is the settings that every statement reads, taken apart once after each change. Sessions share it; it never changes.
@@ -15,6 +18,7 @@ type Hot struct {
 	ReadOnly   bool
 	Isolation  Isolation
 	Deferrable bool
+	Log        activity.LogTuning
 }
 
 // Hot gives the settings that every statement reads.
@@ -24,18 +28,24 @@ func (s *Session) Hot() *Hot {
 		return s.hot
 	}
 	s.hotStamp = g.Stamp() + 1
-	if s.Tune != nil {
-		s.Tune(s)
-	}
 	if len(g.own) > 0 {
 		s.hot = readHot(g)
-		return s.hot
-	}
-	if s.hot = g.base.hot.Load(); s.hot == nil {
+	} else if s.hot = g.base.hot.Load(); s.hot == nil {
 		s.hot = readHot(g)
 		g.base.hot.Store(s.hot)
 	}
+	if s.Task != nil {
+		s.Task.SetLogTuning(&s.hot.Log)
+	}
 	return s.hot
+}
+
+// LogTuning gives what settings want of the log.
+func (g *Settings) LogTuning() activity.LogTuning {
+	t := activity.LogTuning{Packing: wal.Packing(g.Get("wal_compression").Str), Siblings: int(g.Get("commit_siblings").Int),
+		Delay: time.Duration(g.Get("commit_delay").Int) * time.Microsecond}
+	t.Checks, _ = rmgr.ParseChecks(g.Get("wal_consistency_checking").Str) // checked when it was set
+	return t
 }
 
 func readHot(g *Settings) *Hot {
@@ -45,6 +55,7 @@ func readHot(g *Settings) *Hot {
 		WorkMem:  g.Get("work_mem").Int << 10,
 		ReadOnly: g.Get("default_transaction_read_only").Bool, Deferrable: g.Get("default_transaction_deferrable").Bool,
 	}
+	h.Log = g.LogTuning()
 	h.Wait.Compress, _ = compression.Named(g.Get("default_toast_compression").Str)
 	switch g.Get("synchronous_commit").Str {
 	case "off":

@@ -65,8 +65,6 @@ type Session struct {
 	Client   Client           // nil: there is none
 	Heard    base.LSN         // of the last commit that notified its own session, until its client has been told
 
-	Tune func(*Session) // takes over the settings that act beyond the session, after each change; nil: nobody does
-
 	env       types.Env
 	envStamp  uint64
 	planEnv   uint64

@@ -128,8 +128,13 @@ func (m *Manager) Serializable() *predicate.Manager { return m.ssi }
 func (m *Manager) Log() *wal.Log      { return m.log }
 func (m *Manager) Pool() *buffer.Pool { return m.pool }
 
-// Builder lends a record builder; give it back with Done after the insertion.
-func (m *Manager) Builder() *wal.Builder { return m.builders.Get().(*wal.Builder) }
+// Builder lends a record builder; give it back with Done after the insertion. Images are made as the task wants them; records
+// without pages need none.
+func (m *Manager) Builder(task *activity.Task) *wal.Builder {
+	b := m.builders.Get().(*wal.Builder)
+	b.Tune(task.LogTuning())
+	return b
+}
 
 // Done takes a builder back.
 func (m *Manager) Done(b *wal.Builder) { m.builders.Put(b) }
@@ -223,7 +228,7 @@ func (m *Manager) NewOID() (base.OID, error) {
 		if upTo < m.nextOID {
 			upTo = math.MaxUint32
 		}
-		b := m.Builder()
+		b := m.Builder(nil)
 		defer m.Done(b)
 		b.Begin(wal.RMgrXLOG, wal.InfoNextOID, base.InvalidXID)
 		b.Data(binary.LittleEndian.AppendUint32(nil, uint32(upTo)))

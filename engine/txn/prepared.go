@@ -218,7 +218,7 @@ func (s *preparedSet) claim(gid string, user base.OID, super bool, database base
 
 // log inserts the record that says that p is prepared.
 func (p *prepared) log(m *Manager) (base.LSN, error) {
-	b := m.Builder()
+	b := m.Builder(nil)
 	defer m.Done(b)
 	b.Begin(rmgr.Transaction, infoPrepare, p.XID)
 	b.Data(p.state)

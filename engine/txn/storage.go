@@ -15,7 +15,7 @@ func (t *Tx) CreateFork(task *activity.Task, f base.RelFile, fork base.Fork, log
 		if err != nil {
 			return err
 		}
-		b := m.Builder()
+		b := m.Builder(nil)
 		_, err = rmgr.LogCreate(m.log, b, xid, f, fork)
 		m.Done(b)
 		if err != nil {
@@ -44,7 +44,7 @@ func (t *Tx) CreateInit(task *activity.Task, f base.RelFile, n int, build func(i
 		}
 		build(buf.Tag().Block, buf.Page())
 		buf.MarkDirty()
-		lsn, err := t.p.m.log.LogImage(buf.Tag(), buf.Page())
+		lsn, err := t.p.m.log.LogImage(task.LogTuning(), buf.Tag(), buf.Page())
 		if err == nil {
 			buf.SetLSN(lsn)
 		}
@@ -66,7 +66,7 @@ func (t *Tx) CreateSpace(task *activity.Task, space base.OID, location string) e
 	if err := m.pool.Storage().CreateSpace(space, location, false); err != nil {
 		return err
 	}
-	b := m.Builder()
+	b := m.Builder(nil)
 	defer m.Done(b)
 	_, err = rmgr.LogCreateSpace(m.log, b, xid, space, location)
 	return err
@@ -83,7 +83,7 @@ func (t *Tx) DropSpace(task *activity.Task, space base.OID) (bool, error) {
 	if err != nil || !gone {
 		return gone, err
 	}
-	b := m.Builder()
+	b := m.Builder(nil)
 	defer m.Done(b)
 	_, err = rmgr.LogDropSpace(m.log, b, xid, space)
 	return true, err
@@ -91,7 +91,7 @@ func (t *Tx) DropSpace(task *activity.Task, space base.OID) (bool, error) {
 
 // DropDatabase logs that the files of a database go, and removes them. Its catalog row must be gone for good.
 func (m *Manager) DropDatabase(db base.OID) error {
-	b := m.Builder()
+	b := m.Builder(nil)
 	lsn, err := rmgr.LogDropDatabase(m.log, b, db)
 	m.Done(b)
 	if err == nil {
@@ -109,7 +109,7 @@ func (m *Manager) Truncate(f base.RelFile, fork base.Fork, n base.BlockNumber, l
 	m.cuts.RLock() // a checkpoint whose redo pointer is behind the record ends behind the cut
 	defer m.cuts.RUnlock()
 	if logged {
-		b := m.Builder()
+		b := m.Builder(nil)
 		lsn, err := rmgr.LogTruncate(m.log, b, base.InvalidXID, f, fork, n)
 		m.Done(b)
 		if err == nil {

@@ -313,7 +313,7 @@ func (t *Tx) commitSerial(level Level) (lsn base.LSN, err error) {
 // logCommit inserts the record; the commit section sets the ring, the commit log and the clocks.
 func (t *Tx) logCommit(level Level) (base.LSN, error) {
 	m := t.p.m
-	b := m.Builder()
+	b := m.Builder(nil)
 	defer m.Done(b)
 	b.Begin(rmgr.Transaction, infoCommit, t.ident.Top)
 	t.buildEnd(b, time.Now(), true)
@@ -360,7 +360,7 @@ func (t *Tx) Abort(task *activity.Task) {
 	}
 	m := t.p.m
 	if top := t.ident.Top; top != 0 {
-		b := m.Builder()
+		b := m.Builder(nil)
 		b.Begin(rmgr.Transaction, infoAbort, top)
 		t.buildEnd(b, time.Now(), false)
 		if t.prepared != nil {

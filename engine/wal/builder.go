@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/invariant"
 	"manifold/engine/page"
@@ -44,7 +45,11 @@ type Builder struct {
 	images     int    // in the record assembled last
 	flat       []byte // a page without its hole
 	seed       [16]byte
+	tuning     *activity.LogTuning
 }
+
+// Tune says how the records that follow are made; nil is the server's way.
+func (b *Builder) Tune(t *activity.LogTuning) { b.tuning = t }
 
 type builderBlock struct {
 	id         uint8

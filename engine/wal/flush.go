@@ -27,7 +27,6 @@ type flusher struct {
 	segMu sync.Mutex // making a segment and recycling one into its place exclude each other; held over their I/O
 
 	full, writes, syncs atomic.Int64 // see Counts
-	delay               atomic.Pointer[groupDelay]
 
 	err    atomic.Pointer[pgerror.Error]
 	failed chan struct{}
@@ -111,7 +110,7 @@ func (l *Log) lead(task *activity.Task, what need) {
 	err := l.Err()
 	if err == nil {
 		if task != nil && what == durable {
-			l.gather()
+			l.gather(task)
 		}
 		target := l.InsertLSN()
 		l.completeTo(target)

@@ -1,6 +1,10 @@
 package wal
 
-import "time"
+import (
+	"time"
+
+	"manifold/engine/activity"
+)
 
 // Counts are what the log has done since the start.
 type Counts struct {
@@ -18,25 +22,30 @@ func (l *Log) Counts() Counts {
 	return c
 }
 
-// groupDelay is how long a leader waits for others to join its flush.
-type groupDelay struct {
-	wait time.Duration
-	busy func() bool
+// SetTuning says how the records of work without a tuning of its own are made, and of flushes for it; busy tells, for
+// LogTuning.Siblings of all, whether so many others are at work.
+func (l *Log) SetTuning(t activity.LogTuning, busy func(others int) bool) {
+	l.tuning.Store(&tuning{t, busy})
 }
 
-// SetGroupDelay has whoever flushes for a statement wait so long before, if busy says that enough others are at work
-// (commit_delay, commit_siblings). Zero: no wait.
-func (l *Log) SetGroupDelay(wait time.Duration, busy func() bool) {
-	if wait <= 0 {
-		l.flush.delay.Store(nil)
-		return
+// tuning is what SetTuning was given.
+type tuning struct {
+	activity.LogTuning
+	busy func(others int) bool
+}
+
+// tuningOf gives the tuning of a task, or the server's.
+func (l *Log) tuningOf(own *activity.LogTuning) *activity.LogTuning {
+	if own == nil {
+		own = &l.tuning.Load().LogTuning
 	}
-	l.flush.delay.Store(&groupDelay{wait, busy})
+	return own
 }
 
 // gather waits for others to insert what can be made durable at once. The caller leads and holds nothing.
-func (l *Log) gather() {
-	if d := l.flush.delay.Load(); d != nil && !l.o.NoSync && d.busy() {
-		time.Sleep(d.wait)
+func (l *Log) gather(task *activity.Task) {
+	t := l.tuningOf(task.LogTuning())
+	if busy := l.tuning.Load().busy; t.Delay > 0 && !l.o.NoSync && busy != nil && busy(t.Siblings) {
+		time.Sleep(t.Delay)
 	}
 }

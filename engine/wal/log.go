@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/invariant"
 	"manifold/engine/page"
@@ -67,8 +68,7 @@ type Log struct {
 	head uint64     // insertions so far
 	made Counts     // guarded by mu: Records, Images and Bytes
 
-	checks   atomic.Uint32 // a bit for each resource manager whose records carry images to check redo by
-	packing  atomic.Uint32
+	tuning   atomic.Pointer[tuning]
 	redo     atomic.Uint64
 	inserted atomic.Uint64
 	written  atomic.Uint64 // bytes below are in the files; moved by the leader only
@@ -113,6 +113,7 @@ func Open(fs vfs.FS, o Options, at Position) (*Log, error) {
 	l := &Log{geometry: g, fs: fs, o: o, id: identity{o.Timeline, o.Incarnation}, buf: make([]byte, o.BufferSize),
 		next: at.End, prev: at.Prev, complete: at.End}
 	l.redo.Store(uint64(at.Redo))
+	l.tuning.Store(&tuning{})
 	for _, p := range []*atomic.Uint64{&l.inserted, &l.written, &l.flushed} {
 		p.Store(uint64(at.End))
 	}
@@ -139,7 +140,8 @@ func (l *Log) InsertAt(b *Builder) (start, end base.LSN, err error) { return l.i
 func (l *Log) insertRecord(b *Builder, inOrder func(end base.LSN)) (start, end base.LSN, err error) {
 	for {
 		redo := l.RedoLSN()
-		n, err := b.assemble(redo, l.checks.Load(), packing(l.packing.Load()))
+		t := l.tuningOf(b.tuning)
+		n, err := b.assemble(redo, t.Checks, packing(t.Packing))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -265,10 +267,6 @@ func (l *Log) makeRoom(end base.LSN) error {
 // Filling receives when a good part of the ring waits to be written: for the WAL writer.
 func (l *Log) Filling() <-chan struct{} { return l.filling }
 
-// SetChecks chooses the resource managers, a bit for each number, whose records carry images of their pages that redo is
-// checked by (wal_consistency_checking).
-func (l *Log) SetChecks(managers uint32) { l.checks.Store(managers) }
-
 // BeginCheckpoint sets the redo pointer to the insert position and runs the callback in the same critical section.
 func (l *Log) BeginCheckpoint(inOrder func(redo base.LSN)) base.LSN {
 	l.mu.Lock()
@@ -296,15 +294,16 @@ type imageBuilder struct {
 	page page.Page
 }
 
-// LogImage logs an image of a page for an unlogged change of it (a hint); the caller holds it at least shared. It gives
-// zero when the page has had an image since the redo pointer.
-func (l *Log) LogImage(tag base.PageTag, p page.Page) (base.LSN, error) {
+// LogImage logs an image of a page for an unlogged change of it (a hint); the caller holds it at least shared. t is the
+// tuning of the task that does it, if any. It gives zero when the page has had an image since the redo pointer.
+func (l *Log) LogImage(t *activity.LogTuning, tag base.PageTag, p page.Page) (base.LSN, error) {
 	if p.LSN() > l.RedoLSN() {
 		return 0, nil
 	}
 	w := l.bufs.Get().(*imageBuilder)
 	defer l.bufs.Put(w)
 	p.CopyShared(w.page)
+	w.b.Tune(t)
 	w.b.Begin(RMgrXLOG, InfoImageForHint, base.InvalidXID)
 	w.b.Block(0, tag, w.page, ForceImage)
 	return l.Insert(&w.b)

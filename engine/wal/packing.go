@@ -18,13 +18,17 @@ func (p packing) method() compression.Method { return compression.Method(p - 1) 
 // known tells whether a header's byte is a packing.
 func (p packing) known() bool { return p <= packingOf(compression.Zstd) }
 
-// SetCompression has images compressed from now on (wal_compression); with on false they are not.
-func (l *Log) SetCompression(on bool, m compression.Method) {
-	p := unpacked
-	if on {
-		p = packingOf(m)
+// Packing gives a value of wal_compression the form that LogTuning has it in.
+func Packing(setting string) uint8 {
+	switch setting {
+	case "pglz", "on":
+		return uint8(packingOf(compression.PGLZ))
+	case "lz4":
+		return uint8(packingOf(compression.LZ4))
+	case "zstd":
+		return uint8(packingOf(compression.Zstd))
 	}
-	l.packing.Store(uint32(p))
+	return uint8(unpacked)
 }
 
 // pack compresses the page without its hole; false when that does not make it smaller.

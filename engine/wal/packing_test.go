@@ -8,7 +8,6 @@ import (
 
 	"manifold/engine/activity"
 	"manifold/engine/base"
-	"manifold/engine/compression"
 	"manifold/engine/page"
 	"manifold/engine/vfs"
 )
@@ -25,8 +24,7 @@ func TestPackedImages(t *testing.T) {
 	var b Builder
 	sizes := map[int]int64{}
 	for round := range 8 {
-		method := compression.Method(round % 4)
-		l.SetCompression(round%4 < 3, method)
+		l.SetTuning(activity.LogTuning{Packing: Packing([]string{"pglz", "lz4", "zstd", "off"}[round%4])}, nil)
 		before := l.Counts().Bytes
 		for kind := range 3 {
 			p := make(page.Page, page.Size)
@@ -84,7 +82,10 @@ func TestGroupDelay(t *testing.T) {
 	o := testOptions(1)
 	l := mustOpen(t, vfs.NewMem(), o, FirstPosition(o))
 	asked := make(chan struct{})
-	l.SetGroupDelay(time.Millisecond, func() bool {
+	l.SetTuning(activity.LogTuning{Delay: time.Millisecond, Siblings: 3}, func(others int) bool {
+		if others != 3 {
+			t.Errorf("asked for %d others", others)
+		}
 		asked <- struct{}{}
 		<-asked
 		return true
@@ -101,7 +102,12 @@ func TestGroupDelay(t *testing.T) {
 	if l.FlushedLSN() < second || l.Counts().Syncs != 1 {
 		t.Errorf("flushed to %s, not to %s, by %d syncs", l.FlushedLSN(), second, l.Counts().Syncs)
 	}
-	l.SetGroupDelay(0, nil)
+	impatient := activity.NewTask(1, nil)
+	impatient.SetLogTuning(&activity.LogTuning{})
+	if err := l.WaitFlushed(impatient, insert(t, l, 1, nil)); err != nil { // has its own way, and asks nobody
+		t.Fatal(err)
+	}
+	l.SetTuning(activity.LogTuning{}, nil)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (w *Writer) deduplicate(buf buffer.Buffer, need int) error {
 	if !w.ix.logged {
 		return nil
 	}
-	b := w.ix.txns.Builder()
+	b := w.ix.txns.Builder(w.task)
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoDedup, base.InvalidXID)
 	b.Block(0, buf.Tag(), buf.Page(), 0)

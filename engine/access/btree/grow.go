@@ -28,7 +28,7 @@ func (w *Writer) put(buf buffer.Buffer, a addition, child buffer.Buffer) error {
 	if !w.ix.logged {
 		return nil
 	}
-	b := w.ix.txns.Builder()
+	b := w.ix.txns.Builder(w.task)
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoInsert, base.InvalidXID)
 	var d [2 + tidSize]byte
@@ -119,7 +119,7 @@ func (w *Writer) logSplit(a addition, left, right, next, child buffer.Buffer) er
 	if !w.ix.logged {
 		return nil
 	}
-	b := w.ix.txns.Builder()
+	b := w.ix.txns.Builder(w.task)
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoSplit, base.InvalidXID)
 	var d [4 + 2*tidSize]byte

@@ -125,7 +125,7 @@ func (ix *Index) logImages(bufs ...buffer.Buffer) error {
 	if !ix.logged {
 		return nil
 	}
-	b := ix.txns.Builder()
+	b := ix.txns.Builder(bufs[0].Task())
 	defer ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoImages, base.InvalidXID)
 	for i, buf := range bufs {

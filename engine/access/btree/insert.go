@@ -293,7 +293,7 @@ func (w *Writer) removeSlots(buf buffer.Buffer) error {
 	if !w.ix.logged {
 		return nil
 	}
-	b := w.ix.txns.Builder()
+	b := w.ix.txns.Builder(w.task)
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoDelete, base.InvalidXID)
 	var d [2]byte

@@ -141,7 +141,7 @@ func (w *Writer) logRun(buf buffer.Buffer) error {
 	if !w.ix.logged {
 		return nil
 	}
-	b := w.ix.txns.Builder()
+	b := w.ix.txns.Builder(w.task)
 	defer w.ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoInsertMany, base.InvalidXID)
 	b.Block(0, buf.Tag(), buf.Page(), 0)

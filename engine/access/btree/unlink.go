@@ -208,7 +208,7 @@ func (u *unlinking) log(next base.XID, bufs []buffer.Buffer) error {
 		}
 		return nil
 	}
-	b := ix.txns.Builder()
+	b := ix.txns.Builder(u.w.task)
 	defer ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoUnlink, base.InvalidXID)
 	var d [unlinkSize]byte

@@ -156,7 +156,7 @@ func (pr *pruner) log(t *Table, buf buffer.Buffer) error {
 	if !t.logged {
 		return nil
 	}
-	b := t.s.txns.Builder()
+	b := t.s.txns.Builder(buf.Task())
 	defer t.s.txns.Done(b)
 	b.Begin(rmgr.Heap2, infoPrune, base.InvalidXID)
 	pr.data = pr.plan.encode(pr.data[:0])

@@ -52,7 +52,7 @@ func (w *Writer) logInsert(buf buffer.Buffer, xid base.XID, off base.OffsetNumbe
 	if !w.t.logged {
 		return nil
 	}
-	b := w.t.s.txns.Builder()
+	b := w.t.s.txns.Builder(w.task)
 	defer w.t.s.txns.Done(b)
 	b.Begin(rmgr.Heap, infoInsert, xid)
 	var bf wal.BlockFlags
@@ -73,7 +73,7 @@ func (w *Writer) logMultiInsert(buf buffer.Buffer, xid base.XID, tids []base.TID
 	if !w.t.logged {
 		return nil
 	}
-	b := w.t.s.txns.Builder()
+	b := w.t.s.txns.Builder(w.task)
 	defer w.t.s.txns.Done(b)
 	b.Begin(rmgr.Heap, infoMultiInsert, xid)
 	var bf wal.BlockFlags
@@ -107,7 +107,7 @@ func (w *Writer) logEnd(info uint8, buf buffer.Buffer, xid base.XID, off base.Of
 	if !w.t.logged {
 		return nil
 	}
-	b := w.t.s.txns.Builder()
+	b := w.t.s.txns.Builder(w.task)
 	defer w.t.s.txns.Done(b)
 	b.Begin(rmgr.Heap, info, xid)
 	var d [11]byte
@@ -129,7 +129,7 @@ func (w *Writer) logUpdate(ob, nb buffer.Buffer, xid base.XID, off, to base.Offs
 	if !w.t.logged {
 		return nil
 	}
-	b := w.t.s.txns.Builder()
+	b := w.t.s.txns.Builder(w.task)
 	defer w.t.s.txns.Done(b)
 	n := tuple.Tuple(nb.Page().Item(to))
 	body := n.Body()

@@ -61,7 +61,7 @@ func (v *Vacuumer) settle(buf buffer.Buffer) (oldest base.XID, err error) {
 	if !v.t.logged { // nothing of it survives a crash
 		return oldest, nil
 	}
-	b := v.t.s.txns.Builder()
+	b := v.t.s.txns.Builder(v.task)
 	defer v.t.s.txns.Done(b)
 	b.Begin(rmgr.Heap2, infoSettle, base.InvalidXID)
 	b.Block(0, buf.Tag(), p, 0)

@@ -122,7 +122,7 @@ func (v *Vacuumer) markVisible(buf buffer.Buffer, h base.LSN) error {
 	}
 	buf.MarkDirty()
 	p.SetFlags(p.Flags() | page.FlagAllVisible)
-	b := v.t.s.txns.Builder()
+	b := v.t.s.txns.Builder(v.task)
 	defer v.t.s.txns.Done(b)
 	b.Begin(rmgr.Heap2, infoVisible, base.InvalidXID)
 	b.Block(0, buf.Tag(), p, 0)
