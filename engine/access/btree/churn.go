@@ -51,7 +51,9 @@ func (w *Writer) deduplicate(buf buffer.Buffer, need int) error {
 		return nil
 	}
 	buf.MarkDirty()
-	n.merge(w.runs, w.scratch())
+	if !n.merge(w.runs, w.scratch()) {
+		return w.ix.corrupt(buf.Tag().Block, badList)
+	}
 	if !w.ix.logged {
 		return nil
 	}

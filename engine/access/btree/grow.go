@@ -24,7 +24,9 @@ func (w *Writer) put(buf buffer.Buffer, a addition, child buffer.Buffer) error {
 		clearIncomplete(child.Page())
 	}
 	buf.MarkDirty()
-	n.add(a)
+	if !n.add(a) {
+		return w.ix.corrupt(buf.Tag().Block, badList)
+	}
 	if !w.ix.logged {
 		return nil
 	}
@@ -75,8 +77,8 @@ func (w *Writer) split(buf buffer.Buffer, a addition, child buffer.Buffer) error
 	}
 	buf.MarkDirty()
 	rb.MarkDirty()
-	if a.into != 0 {
-		n.exchange(a.slot-1, a.into, itemTID(a.item))
+	if a.into != 0 && !n.exchange(a.slot-1, a.into, itemTID(a.item)) {
+		return fail(w.ix.corrupt(buf.Tag().Block, badList), rb, nb)
 	}
 	n.divide(&w.d, a.slot, a.item, buf.Tag().Block, rb.Tag().Block)
 	if n.level() == 0 {

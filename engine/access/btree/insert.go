@@ -125,7 +125,7 @@ func (w *Writer) Insert(key []byte, tid base.TID, payload []byte, unique Prober)
 	a, ok := n.place(t, w.item)
 	if !ok {
 		defer buf.UnlockRelease()
-		return Conflict{}, w.ix.corrupt(buf.Tag().Block, "has a list of addresses that a new entry does not go with")
+		return Conflict{}, w.ix.corrupt(buf.Tag().Block, badList)
 	}
 	return Conflict{}, w.put(buf, a, buffer.Buffer{})
 }
@@ -289,7 +289,9 @@ func (w *Writer) removeSlots(buf buffer.Buffer) error {
 		return nil
 	}
 	buf.MarkDirty()
-	node{buf.Page()}.remove(w.slots, w.cuts, w.scratch())
+	if !(node{buf.Page()}).remove(w.slots, w.cuts, w.scratch()) {
+		return w.ix.corrupt(buf.Tag().Block, badList)
+	}
 	if !w.ix.logged {
 		return nil
 	}

@@ -13,6 +13,8 @@ const (
 	maxList = MaxEntry / 2
 	// minGain is the fewest bytes for which a leaf's entries are merged: less puts a split off by too little.
 	minGain = capacity / 32
+
+	badList = "has a list of addresses that cannot be"
 )
 
 // isList tells whether a leaf's item is a list of addresses.
@@ -90,8 +92,8 @@ func (n node) place(t target, item []byte) (addition, bool) {
 
 // within tells whether a target that belongs before a slot of a leaf falls between the addresses of the list before that.
 func (n node) within(slot int, t target) bool {
-	if slot == 0 {
-		return false
+	if skip := n.skip(); slot == 0 || len(t.key) < skip || n.head(slot-1) != headOf(t.key[skip:], 0) {
+		return false // as a rule, and without a look at the item
 	}
 	prev := n.item(slot - 1)
 	return isList(prev) && lastTID(prev) >= t.tid && bytes.Equal(itemKey(prev, 0), t.key)
