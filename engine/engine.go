@@ -18,6 +18,7 @@ import (
 	"manifold/engine/buffer"
 	"manifold/engine/builtins"
 	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/exec"
 	"manifold/engine/notify"
 	"manifold/engine/page"
@@ -223,13 +224,29 @@ func (e *Engine) Cache(db base.OID) *catalog.Cache {
 	if c != nil {
 		return c
 	}
+	home, known := e.homeOf(db)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c = e.caches[db]; c == nil {
-		c = catalog.NewCache(db)
-		e.caches[db] = c
+		c = catalog.NewCache(db, home)
+		if known {
+			e.caches[db] = c
+		}
 	}
 	return c
+}
+
+// homeOf reads the tablespace of a database in pg_database, which is there for all databases.
+func (e *Engine) homeOf(db base.OID) (home base.OID, known bool) {
+	home = base.DefaultTablespace
+	err := e.readWith(activity.NewTask(0, nil), catalog.NewCache(db, home), func(v *catalog.View) error {
+		r, err := v.Row(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, oidDatum(db))
+		if err == nil && r != nil {
+			home, known = r.OID(bootstrap.ColDatabaseDattablespace), true
+		}
+		return err
+	})
+	return home, known && err == nil
 }
 
 func (e *Engine) plan(db base.OID) *plancache.Cache {

@@ -24,6 +24,8 @@ type client struct {
 	s   *session.Session
 	b   *backend.Backend
 	out []string
+
+	left bool
 }
 
 // Rows implements backend.Sink.
@@ -96,13 +98,18 @@ func newCluster(t testing.TB) vfs.FS {
 
 func connect(t testing.TB, e *Engine) *client {
 	t.Helper()
+	return connectTo(t, e, "postgres")
+}
+
+func connectTo(t testing.TB, e *Engine, database string) *client {
+	t.Helper()
 	task := activity.NewTask(0, nil)
 	s := e.NewSession(task)
-	l, err := e.Login(task, "postgres", "postgres")
+	l, err := e.Login(task, "postgres", database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.CheckLogin(l, "postgres", "postgres"); err != nil {
+	if err := e.CheckLogin(l, "postgres", database); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.StartSession(s, l, nil); err != nil {
@@ -110,11 +117,17 @@ func connect(t testing.TB, e *Engine) *client {
 	}
 	e.Register(s)
 	c := &client{t: t, e: e, s: s, b: e.NewBackend()}
-	t.Cleanup(func() {
-		c.b.Release(s)
-		e.Unregister(s)
-	})
+	t.Cleanup(c.leave)
 	return c
+}
+
+// leave ends the session.
+func (c *client) leave() {
+	if !c.left {
+		c.left = true
+		c.b.Release(c.s)
+		c.e.Unregister(c.s)
+	}
 }
 
 func TestSelectFromCatalogs(t *testing.T) {

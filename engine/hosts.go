@@ -144,13 +144,18 @@ func (h *commandHost) Disconnect(db base.OID, self *session.Session) error {
 	return nil
 }
 
+// ForgetDatabase implements command.Host.
+func (h *commandHost) ForgetDatabase(db base.OID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.caches, db)
+	delete(h.plans, db)
+}
+
 // DropDatabase implements command.Host.
 func (h *commandHost) DropDatabase(_ *activity.Task, db base.OID) error {
 	e := (*Engine)(h)
-	e.mu.Lock()
-	delete(e.caches, db)
-	delete(e.plans, db)
-	e.mu.Unlock()
+	h.ForgetDatabase(db)
 	if e.cfg.Dropped != nil {
 		e.cfg.Dropped(db)
 	}

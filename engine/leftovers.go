@@ -71,7 +71,7 @@ func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {
 	out := map[base.OID][]base.RelFile{}
 	seen := map[base.RelFile]bool{} // any fork counts: a crash may have left only the map of free space
 	err := e.cluster.Store.Each(func(f storage.File) error {
-		if f.Number >= base.FirstNormalOID && f.Temp == 0 && f.Database != 0 && !seen[f.RelFile] {
+		if f.Temp == 0 && f.Database != 0 && !seen[f.RelFile] {
 			seen[f.RelFile] = true
 			out[f.Database] = append(out[f.Database], f.RelFile)
 		}
@@ -81,11 +81,15 @@ func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {
 }
 
 func (e *Engine) clearDatabase(task *activity.Task, db *catalog.Database, files []base.RelFile) error {
-	known := map[base.OID]bool{}
+	known := map[base.RelFile]bool{}
 	var schemas []string
 	err := e.read(task, db.OID, func(v *catalog.View) error {
 		err := v.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
-			known[r.OID(bootstrap.ColClassRelfilenode)] = true
+			f := base.RelFile{Space: r.OID(bootstrap.ColClassReltablespace), Database: db.OID, Number: r.OID(bootstrap.ColClassRelfilenode)}
+			if f.Space == 0 {
+				f.Space = db.Tablespace
+			}
+			known[f] = true
 			return nil
 		})
 		if err != nil {
@@ -103,7 +107,7 @@ func (e *Engine) clearDatabase(task *activity.Task, db *catalog.Database, files 
 		return err
 	}
 	for _, f := range files {
-		if known[f.Number] {
+		if known[f] || f.Number < base.FirstNormalOID && f.Space == db.Tablespace {
 			continue
 		}
 		e.cluster.Pool.DropRelation(f)

@@ -57,11 +57,15 @@ func fatal(code, format string, args ...any) error {
 
 // read runs f in a transaction of its own that only reads catalogs.
 func (e *Engine) read(task *activity.Task, db base.OID, f func(*catalog.View) error) error {
+	return e.readWith(task, e.Cache(db), f)
+}
+
+func (e *Engine) readWith(task *activity.Task, cache *catalog.Cache, f func(*catalog.View) error) error {
 	owner := e.cluster.Locks.NewOwner(task.SessionID)
 	p := e.cluster.Txns.NewProc(owner)
 	tx := p.Begin()
 	src := &catalog.HeapSource{Opened: e.opened, Task: task, Tx: tx}
-	err := f(catalog.NewView(src, e.Cache(db)))
+	err := f(catalog.NewView(src, cache))
 	tx.Abort(task)
 	p.Close()
 	owner.Close()

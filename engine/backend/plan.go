@@ -281,7 +281,9 @@ func (b *Backend) onlyTemporary(v *plancache.Variant) error {
 	return nil
 }
 
-func newOverlay(s *session.Session) *catalog.Cache { return catalog.NewCache(s.Database.OID) }
+func newOverlay(s *session.Session) *catalog.Cache {
+	return catalog.NewCache(s.Database.OID, s.Database.Tablespace)
+}
 
 func errReadOnly(tag string) error {
 	return pgerror.Newf(pgerror.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", tag)

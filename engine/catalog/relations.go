@@ -136,7 +136,7 @@ func (v *View) descFromClass(r Row) *relation.Desc {
 	d.File = base.RelFile{Space: r.OID(bootstrap.ColClassReltablespace), Database: v.cache.Database,
 		Number: r.OID(bootstrap.ColClassRelfilenode)}
 	if d.File.Space == 0 {
-		d.File.Space = base.DefaultTablespace
+		d.File.Space = v.cache.Home
 	}
 	if d.Shared {
 		d.File.Database = 0

@@ -65,6 +65,7 @@ func (i *Invalidation) Empty() bool { return i.Groups == [groupCount]bool{} }
 // Cache holds the decoded catalogs of one database. All methods are safe for concurrent use.
 type Cache struct {
 	Database base.OID
+	Home     base.OID // the tablespace of all relations that name none
 
 	gen        [groupCount]atomic.Uint64
 	generation atomic.Uint64 // moves with every invalidation
@@ -85,9 +86,9 @@ type relName struct {
 	name      string
 }
 
-// NewCache makes an empty cache of a database.
-func NewCache(database base.OID) *Cache {
-	return &Cache{Database: database, rels: map[base.OID]*relation.Desc{}, parts: map[base.OID]base.OID{},
+// NewCache makes an empty cache of a database whose own tablespace is home.
+func NewCache(database, home base.OID) *Cache {
+	return &Cache{Database: database, Home: home, rels: map[base.OID]*relation.Desc{}, parts: map[base.OID]base.OID{},
 		relNames: map[relName]base.OID{}, stats: map[base.OID]*Statistics{}}
 }
 
@@ -201,6 +202,9 @@ func (v *View) One(table, index base.OID, keys ...types.Datum) (Row, base.TID, e
 	return out, at, err
 }
 
+// Home gives the tablespace of the database's relations that name none.
+func (v *View) Home() base.OID { return v.cache.Home }
+
 // Catalog gives the descriptor of a system table as the view's database has it.
 func (v *View) Catalog(oid base.OID) *relation.Desc {
 	v.cache.mu.RLock()
@@ -213,7 +217,7 @@ func (v *View) Catalog(oid base.OID) *relation.Desc {
 	if !ok {
 		return nil
 	}
-	d = bootstrap.In(s, v.cache.Database)
+	d = bootstrap.In(s, v.cache.Database, v.cache.Home)
 	v.cache.mu.Lock()
 	v.cache.rels[oid] = d
 	v.cache.mu.Unlock()

@@ -26,6 +26,8 @@ type Host interface {
 	Sessions(database base.OID, self *session.Session) int
 	// Disconnect ends the sessions of a database other than self, and waits a moment for them to go.
 	Disconnect(database base.OID, self *session.Session) error
+	// ForgetDatabase has what is known of a database read again: its files are elsewhere, and no session is in it.
+	ForgetDatabase(database base.OID)
 	// DropDatabase throws the buffers of a database away and removes its files.
 	DropDatabase(task *activity.Task, database base.OID) error
 }

@@ -9,13 +9,9 @@ import (
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/lock"
-	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
-	"manifold/engine/relation"
 	"manifold/engine/setting"
 	"manifold/engine/types"
-	"manifold/engine/vector"
-	"manifold/engine/wal"
 )
 
 // databaseOptions are those of CREATE DATABASE.
@@ -25,6 +21,7 @@ type databaseOptions struct {
 	connLimit int64
 	allow     bool
 	isTempl   bool
+	home      string // TABLESPACE; empty for none
 }
 
 func createDatabase(c *Context, node *pg_query.Node) (string, error) {
@@ -68,11 +65,15 @@ func createDatabase(c *Context, node *pg_query.Node) (string, error) {
 	if n := c.Host.Sessions(t.OID, c.Session); n > 0 {
 		return "", pgerror.Newf(pgerror.ObjectInUse, "source database \"%s\" is being accessed by other users", t.Name).WithDetail("%s", otherSessions(n))
 	}
+	home, err := c.newHome(o.home, t)
+	if err != nil {
+		return "", err
+	}
 	oid, err := c.Tx.Manager().NewOID()
 	if err != nil {
 		return "", err
 	}
-	if err := c.copyDatabase(t.OID, oid); err != nil {
+	if err := c.copyDatabase(t, oid, home); err != nil {
 		c.Tx.Manager().Pool().DropDatabase(oid)
 		_ = c.Tx.Manager().Pool().Storage().DropDatabase(oid) // the first failure counts
 		return "", err
@@ -85,6 +86,7 @@ func createDatabase(c *Context, node *pg_query.Node) (string, error) {
 	row.SetOID(bootstrap.ColDatabaseOid, oid)
 	row.SetText(bootstrap.ColDatabaseDatname, s.Dbname)
 	row.SetOID(bootstrap.ColDatabaseDatdba, o.owner)
+	row.SetOID(bootstrap.ColDatabaseDattablespace, home)
 	row.SetBool(bootstrap.ColDatabaseDatistemplate, o.isTempl)
 	row.SetBool(bootstrap.ColDatabaseDatallowconn, o.allow)
 	row.SetInt(bootstrap.ColDatabaseDatconnlimit, o.connLimit)
@@ -134,8 +136,8 @@ func (o *databaseOptions) read(c *Context, list []*pg_query.Node) error {
 				err = pgerror.Unsupported("locale \"%s\"", defText(e))
 			}
 		case "tablespace":
-			if v := defText(e); e.Arg != nil && v != "pg_default" {
-				err = pgerror.Unsupported("TABLESPACE")
+			if e.Arg != nil && defText(e) != "default" {
+				o.home = defText(e)
 			}
 		case "strategy", "oid":
 		default:
@@ -146,108 +148,6 @@ func (o *databaseOptions) read(c *Context, list []*pg_query.Node) error {
 		}
 	}
 	return nil
-}
-
-// copyDatabase copies every relation of a database to another, page by page through shared buffers, each page logged.
-func (c *Context) copyDatabase(from, to base.OID) error {
-	if err := c.Tx.Manager().Pool().Storage().CreateDatabase(base.DefaultTablespace, to); err != nil {
-		return err
-	}
-	class, ok := bootstrap.Relation(bootstrap.RelClass)
-	if !ok {
-		return pgerror.New(pgerror.InternalError, "pg_class has no descriptor")
-	}
-	d := bootstrap.In(class, from)
-	x := c.NewExec()
-	scan, err := c.Opened.Table(d).NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
-	if err != nil {
-		return err
-	}
-	cols := []int{bootstrap.ColClassRelfilenode - 1, bootstrap.ColClassRelisshared - 1, bootstrap.ColClassRelpersistence - 1,
-		bootstrap.ColClassReltablespace - 1}
-	b := vector.Batch{Cols: make([]vector.Vector, len(cols))}
-	var files []base.RelFile
-	for {
-		n, err := scan.Next(vector.BatchSize, &b, cols)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			break
-		}
-		for i := range n {
-			number, shared, persistence := b.Cols[0].Get(i).I, b.Cols[1].Get(i).True(), byte(b.Cols[2].Get(i).I)
-			space := base.OID(uint32(b.Cols[3].Get(i).I))
-			if space == 0 {
-				space = base.DefaultTablespace
-			}
-			if number != 0 && !shared && persistence != relation.Temporary {
-				files = append(files, base.RelFile{Space: space, Database: from, Number: base.OID(uint32(number))})
-			}
-		}
-	}
-	for _, src := range files {
-		dst := src
-		dst.Database = to
-		for _, fork := range []base.Fork{base.MainFork, base.VMFork, base.InitFork} { // the free space map is made anew by vacuum
-			if err := c.copyFork(src, dst, fork); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (c *Context) copyFork(src, dst base.RelFile, fork base.Fork) error {
-	m := c.Tx.Manager()
-	pool := m.Pool()
-	if ok, err := pool.Storage().Exists(src, fork); err != nil || !ok {
-		return err
-	}
-	if err := c.Tx.CreateFork(c.Task, dst, fork, true); err != nil {
-		return err
-	}
-	n, err := pool.Blocks(src, fork)
-	if err != nil {
-		return err
-	}
-	for b := base.BlockNumber(0); b < n; b++ {
-		if err := c.Task.Breathe(); err != nil {
-			return err
-		}
-		if err := c.copyPage(base.PageTag{File: src, Fork: fork, Block: b}, dst); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyPage appends a copy of a page to the fork of another relation.
-func (c *Context) copyPage(from base.PageTag, dst base.RelFile) error {
-	m := c.Tx.Manager()
-	in, err := m.Pool().Pin(c.Task, from)
-	if err != nil {
-		return err
-	}
-	in.RLock()
-	data := append([]byte(nil), in.Page()...)
-	in.RUnlockRelease()
-	out, err := m.Pool().Extend(c.Task, dst, from.Fork)
-	if err != nil {
-		return err
-	}
-	defer out.UnlockRelease()
-	out.MarkDirty()
-	copy(out.Page(), data)
-	b := m.Builder(c.Task)
-	defer m.Done(b)
-	b.Begin(wal.RMgrXLOG, wal.InfoImage, base.InvalidXID)
-	b.Block(0, out.Tag(), out.Page(), wal.ForceImage)
-	lsn, err := m.Log().Insert(b)
-	if err == nil {
-		out.SetLSN(lsn)
-	}
-	return err
 }
 
 func dropDatabase(c *Context, node *pg_query.Node) (string, error) {
@@ -338,6 +238,19 @@ func alterDatabase(c *Context, node *pg_query.Node) (string, error) {
 	d, err := c.databaseNamed(s.Dbname)
 	if err != nil {
 		return "", err
+	}
+	for _, n := range s.Options {
+		e := n.GetDefElem()
+		if e.Defname != "tablespace" {
+			continue
+		}
+		if len(s.Options) > 1 {
+			return "", c.at(pgerror.New(pgerror.FeatureNotSupported, "option \"tablespace\" cannot be specified with other options"), e.Location)
+		}
+		if err := c.topLevel("ALTER DATABASE SET TABLESPACE"); err != nil {
+			return "", err
+		}
+		return "ALTER DATABASE", c.moveDatabase(d, defText(e))
 	}
 	var o databaseOptions
 	for _, n := range s.Options {

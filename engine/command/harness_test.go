@@ -64,7 +64,7 @@ func newServer(t testing.TB) *server {
 	if err := c.Store.CreateDatabase(base.DefaultTablespace, testDB); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, c: c, opened: catalog.NewOpened(c.Heaps, c.Txns), cache: catalog.NewCache(testDB), seqs: sequence.New(c.Txns),
+	s := &server{t: t, c: c, opened: catalog.NewOpened(c.Heaps, c.Txns), cache: catalog.NewCache(testDB, base.DefaultTablespace), seqs: sequence.New(c.Txns),
 		env: types.NewEnv()}
 	task := activity.NewTask(1, nil)
 	ses := session.New(1, 0, task)
@@ -85,7 +85,7 @@ func (s *server) load() {
 		if shared.Kind != relation.KindTable {
 			continue
 		}
-		d := bootstrap.In(shared, testDB)
+		d := bootstrap.In(shared, testDB, base.DefaultTablespace)
 		table := s.opened.Table(d)
 		w := table.NewWriter(task, tx, txn.Wait{})
 		s.must(heap.Create(w, d))
@@ -178,6 +178,7 @@ type testHost struct{}
 func (testHost) Checkpoint(*activity.Task) error             { return nil }
 func (testHost) Sessions(base.OID, *session.Session) int     { return 0 }
 func (testHost) Disconnect(base.OID, *session.Session) error { return nil }
+func (testHost) ForgetDatabase(base.OID)                     {}
 func (testHost) DropDatabase(*activity.Task, base.OID) error { return nil }
 
 type values struct{ s *server }

@@ -46,7 +46,7 @@ func (c *Context) spaceFor(clause string, persistence byte) (base.OID, error) {
 		}
 	}
 	oid, owner, err := c.spaceNamed(name, clause == "")
-	if err != nil || oid == 0 || oid == base.DefaultTablespace {
+	if err != nil || oid == 0 || oid == c.View.Home() {
 		return 0, err
 	}
 	if oid == base.GlobalTablespace {
@@ -243,7 +243,7 @@ func (c *Context) setSpace(d *relation.Desc, name string) error {
 	if err != nil {
 		return err
 	}
-	if spaceOf(d) == space {
+	if c.spaceOf(d) == space {
 		return nil
 	}
 	set := func(r catalog.Row) { r.SetOID(bootstrap.ColClassReltablespace, space) }

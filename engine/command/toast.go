@@ -83,7 +83,7 @@ func (c *Context) giveToast(oid base.OID) error {
 	}
 	name := "pg_toast_" + itoa(int(oid))
 	def := &definition{name: name, schema: schema, kind: relation.KindToast, persistence: d.Persistence, owner: d.Owner,
-		method: bootstrap.MethodHeap, space: spaceOf(d), attributes: []attribute{
+		method: bootstrap.MethodHeap, space: c.spaceOf(d), attributes: []attribute{
 			{name: "chunk_id", typ: types.OIDOID, typmod: -1, storage: 'p'}, {name: "chunk_seq", typ: types.OIDInt4, typmod: -1, storage: 'p'},
 			{name: "chunk_data", typ: types.OIDBytea, typmod: -1, storage: 'p'}}}
 	toast, err := c.define(def)
@@ -94,7 +94,7 @@ func (c *Context) giveToast(oid base.OID) error {
 	if err != nil {
 		return err
 	}
-	spec := &indexSpec{name: name + "_index", space: spaceOf(d), unique: true, primary: true, columns: []indexColumn{{name: "chunk_id"}, {name: "chunk_seq"}}}
+	spec := &indexSpec{name: name + "_index", space: c.spaceOf(d), unique: true, primary: true, columns: []indexColumn{{name: "chunk_id"}, {name: "chunk_seq"}}}
 	if _, err := c.createIndex(td, spec); err != nil {
 		return err
 	}
@@ -109,8 +109,8 @@ func (c *Context) giveToast(oid base.OID) error {
 }
 
 // spaceOf gives the reltablespace of a relation.
-func spaceOf(d *relation.Desc) base.OID {
-	if d.File.Space == base.DefaultTablespace {
+func (c *Context) spaceOf(d *relation.Desc) base.OID {
+	if d.File.Space == c.View.Home() {
 		return 0
 	}
 	return d.File.Space

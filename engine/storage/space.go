@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
@@ -114,8 +115,29 @@ func (m *Manager) remove(name string) error {
 // spaces lists the tablespaces of users.
 func (m *Manager) spaces() ([]base.OID, error) { return m.numbers("pg_tblspc") }
 
-// Databases lists the databases that have a directory in the default tablespace.
-func (m *Manager) Databases() ([]base.OID, error) { return m.numbers("base") }
+// Databases lists the databases that have a directory in any tablespace.
+func (m *Manager) Databases() ([]base.OID, error) {
+	out, err := m.numbers("base")
+	if err != nil {
+		return nil, err
+	}
+	spaces, err := m.spaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range spaces {
+		more, err := m.numbers(spacePath(s) + "/" + TablespaceVersion)
+		if err != nil {
+			return nil, err
+		}
+		for _, db := range more {
+			if !slices.Contains(out, db) {
+				out = append(out, db)
+			}
+		}
+	}
+	return out, nil
+}
 
 // numbers lists what in a directory is named by an OID.
 func (m *Manager) numbers(dir string) ([]base.OID, error) {

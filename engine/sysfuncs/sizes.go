@@ -155,7 +155,7 @@ func databaseSize(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, 
 		}
 		space := r.OID(bootstrap.ColClassReltablespace)
 		if space == 0 {
-			space = base.DefaultTablespace
+			space = s.View.Home()
 		}
 		f := base.RelFile{Space: space, Database: oid, Number: r.OID(bootstrap.ColClassRelfilenode)}
 		n, err := forkSize(s, f, base.MainFork)

@@ -39,26 +39,27 @@ func Relation(oid base.OID) (*relation.Desc, bool) {
 	return d, ok
 }
 
-// In gives the descriptor as database db has it: the same for a shared catalog, otherwise a copy whose files are db's.
-func In(d *relation.Desc, db base.OID) *relation.Desc {
+// In gives the descriptor as database db has it: the same for a shared catalog, otherwise a copy whose files are db's,
+// in the tablespace home.
+func In(d *relation.Desc, db, home base.OID) *relation.Desc {
 	if d.Shared {
 		return d
 	}
 	c := *d
-	c.File.Database = db
+	c.File.Database, c.File.Space = db, home
 	c.Indexes = make([]*relation.Index, len(d.Indexes))
 	for i, x := range d.Indexes {
 		ic := *x
-		ic.File.Database = db
+		ic.File.Database, ic.File.Space = db, home
 		xd := *x.Desc
-		xd.File.Database = db
+		xd.File.Database, xd.File.Space = db, home
 		xd.Index = &ic
 		ic.Desc = &xd
 		c.Indexes[i] = &ic
 	}
 	if d.Index != nil {
 		ic := *d.Index
-		ic.File.Database = db
+		ic.File.Database, ic.File.Space = db, home
 		ic.Desc = &c
 		c.Index = &ic
 	}

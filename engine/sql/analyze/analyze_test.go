@@ -47,7 +47,7 @@ func (f *facts) Scan(table *relation.Desc, index *relation.Index, keys []types.D
 }
 
 func testView(t *testing.T) *catalog.View {
-	return catalog.NewView(&facts{t: t, rows: map[base.OID][][]types.Datum{}}, catalog.NewCache(5))
+	return catalog.NewView(&facts{t: t, rows: map[base.OID][][]types.Datum{}}, catalog.NewCache(5, 1663))
 }
 
 func analyzeText(t *testing.T, v *catalog.View, text string) (*Result, error) {

@@ -211,7 +211,7 @@ func (f *facts) expr(v *catalog.View, oid base.OID, text string) query.Expr {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	plain := catalog.NewView(f, catalog.NewCache(5))
+	plain := catalog.NewView(f, catalog.NewCache(5, 1663))
 	d, err := plain.Relation(oid)
 	if err != nil {
 		f.t.Fatal(err)
@@ -228,7 +228,7 @@ func (f *facts) expr(v *catalog.View, oid base.OID, text string) query.Expr {
 // schema makes pgbench's tables and a small shop.
 func schema(t *testing.T) (*catalog.View, *facts) {
 	f := &facts{t: t, rows: map[base.OID][][]types.Datum{}, pages: map[base.OID]float64{}, next: 20000}
-	v := catalog.NewView(f, catalog.NewCache(5))
+	v := catalog.NewView(f, catalog.NewCache(5, 1663))
 	i4, txt := types.OIDInt4, types.OIDText
 	f.create(v, "pgbench_accounts", 1640, 100000, []column{{name: "aid", typ: i4}, {name: "bid", typ: i4, null: true}, {name: "abalance", typ: i4, null: true},
 		{name: "filler", typ: types.OIDBPChar, mod: 88, null: true}}, index{name: "pgbench_accounts_pkey", cols: []string{"aid"}, pk: true})
