@@ -151,7 +151,7 @@ func (w *Writer) leaf(t target) (buffer.Buffer, error) {
 		if buf.TryLock() {
 			n := node{buf.Page()}
 			if n.sound() && n.level() == 0 && n.right() == base.InvalidBlock && n.count() > 0 &&
-				n.flags()&flagIncomplete == 0 && bytes.Compare(t.key, n.key(0)) > 0 {
+				n.flags()&flagIncomplete == 0 && t.behind(n.key(0), n.tid(0)) {
 				w.stack = w.stack[:0]
 				return buf, nil
 			}

@@ -245,6 +245,12 @@ func (t target) above(key []byte, tid uint64) bool {
 	return c > 0 || c == 0 && tid >= t.tid
 }
 
+// behind tells whether an entry sorts before a target that is the place of an entry.
+func (t target) behind(key []byte, tid uint64) bool {
+	c := bytes.Compare(t.key, key)
+	return c > 0 || c == 0 && t.tid > tid
+}
+
 // search gives the first slot at or behind the target, at most count.
 func (n node) search(t target) int {
 	lo, hi := n.first(), n.count()
