@@ -187,11 +187,11 @@ func (l *Lease) wait(c Class) error {
 			p.leave(l, false, false)
 			return err
 		}
-		if late && (p.gate != Open || !l.held && p.parked < p.limits.Parked) {
-			p.mu.Unlock() // the slots are busy or the pool is paused, which is no reason to give up
+		if late && p.gate != Open {
+			p.mu.Unlock() // the pool is paused, which is no reason to give up
 			continue
 		}
-		held, parked, slots := l.held, p.parked, l.user.limits.Slots
+		held, stuck, parked, slots, all := l.held, p.parked >= p.limits.Parked, p.parked, l.user.limits.Slots, p.limits.Slots
 		p.removeLocked(l)
 		p.mu.Unlock()
 		if !late {
@@ -201,7 +201,10 @@ func (l *Lease) wait(c Class) error {
 		if held {
 			return e.WithDetail("Role \"%s\" may run %d statements at a time.", l.user.name, slots)
 		}
-		return e.WithDetail("%d statements wait for locks or the log.", parked)
+		if stuck {
+			return e.WithDetail("%d statements wait for locks or the log.", parked)
+		}
+		return e.WithDetail("%d statements may run at a time.", all)
 	}
 }
 

@@ -15,7 +15,7 @@ type Limits struct {
 	Reserve      int           // statements of superusers that may run beyond Slots
 	Parked       int           // statements that wait inside for locks or the log before Normal has to wait; 0 is no limit
 	Queue        int           // Normal and Long statements that may wait; 0 is no limit
-	QueueTimeout time.Duration // how long Normal and Long wait at the limits of parked statements and of users; 0 is for ever
+	QueueTimeout time.Duration // how long Normal and Long wait for a slot while the pool is open; 0 is for ever
 
 	Users map[string]UserLimits // by name; those that are not named have no limits of their own
 }

@@ -46,6 +46,62 @@ func TestUserLimit(t *testing.T) {
 	<-c.ready
 }
 
+// TestQueueTimeout: whoever begins waits no longer than queue_timeout for a busy slot, of its user if that has its own; what holds
+// something, what resumes, and what waits for a paused pool waits on.
+func TestQueueTimeout(t *testing.T) {
+	p := newPool(t, Limits{Slots: 1, QueueTimeout: 5 * time.Millisecond, Users: map[string]UserLimits{"patient": {QueueTimeout: 0}}})
+	a := lease(p, "u", false)
+	take(t, a, Normal)
+	for _, c := range []Class{Normal, Long} {
+		_, err := lease(p, "u", false).Acquire(c)
+		if e := pgerror.From(err); e.Code != pgerror.TooManyConnections ||
+			e.Message != "statement waited longer than queue_timeout (5ms) for a backend" || e.Detail != "1 statements may run at a time." {
+			t.Errorf("class %d: %+v", c, err)
+		}
+	}
+	served := make(chan error)
+	wait := func(user string, c Class) *Lease {
+		l := lease(p, user, false)
+		go func() {
+			_, err := l.Acquire(c)
+			l.Release()
+			served <- err
+		}()
+		return l
+	}
+	wait("u", Holder)
+	wait("patient", Normal)
+	for p.Stat().Waiting != 2 {
+	}
+	if _, err := lease(p, "u", false).Acquire(Normal); err == nil { // about as long as the others have waited
+		t.Error("not refused")
+	}
+	if st := p.Stat(); st.Waiting != 2 {
+		t.Errorf("%d wait", st.Waiting)
+	}
+	a.Release()
+	for range 2 {
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}
+
+	<-p.Pause()
+	l := wait("u", Normal)
+	begun := func() (since time.Time) {
+		for since.IsZero() {
+			_, since = l.task.Waiting()
+		}
+		return since
+	}
+	for first := begun(); begun().Equal(first); { // until it has waited for longer than it may, and waits on
+	}
+	p.Resume()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRenamed: a database that has another name has the limits and the gate of that name; one that is dropped is forgotten.
 func TestRenamed(t *testing.T) {
 	ps := NewPools(func(name string) Limits { return Limits{Slots: len(name)} }, func(base.OID) (Backend, error) { return nil, nil })

@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Port != 5432 || c.MaxClients != 10000 || c.Pool.QueueTimeout != 10*time.Second || c.AuthTimeout != time.Minute ||
+	if c.Port != 5432 || c.MaxClients != 10000 || c.Pool.QueueTimeout != 2*time.Minute || c.AuthTimeout != time.Minute ||
 		c.RotationSize != 10<<20 || len(c.Rules) != 4 || c.Rules[3].Method != auth.SCRAM || c.Addresses[0] != "127.0.0.1" {
 		t.Errorf("%+v", c)
 	}
