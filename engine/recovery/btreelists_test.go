@@ -482,3 +482,47 @@ func TestListsBesideScans(t *testing.T) {
 		t.Error(e)
 	}
 }
+
+// TestRightHalfOfCutInnerSplit pins that an inner node whose split a crash cut short is made known to its parent before its
+// right half is split: keys are so long that every few entries split inner nodes.
+func TestRightHalfOfCutInnerSplit(t *testing.T) {
+	long := bytes.Repeat([]byte{'l'}, 2000)
+	for seed := uint64(1); seed <= 25; seed++ {
+		r := rand.New(rand.NewPCG(seed, 37))
+		fs := newFS(t)
+		c := startOn(t, fs, 24)
+		if err := c.Store.CreateDatabase(base.DefaultTablespace, testDB); err != nil {
+			t.Fatal(err)
+		}
+		tree, task := newIndex(t, c, 20002, nil)
+		at := 0
+		insert := func(n int) (err error) {
+			w := tree.NewWriter(task)
+			for ; n > 0 && err == nil; n-- {
+				at++ // somewhere near the end, so that it is the new nodes that fill up
+				tid := base.TID{Block: base.BlockNumber(at + r.IntN(30)), Offset: base.OffsetNumber(1 + at%60000)}
+				if _, err = w.Insert(long, tid, nil, nil); err == nil && r.IntN(40) == 0 {
+					err = c.Log.Flush(c.Log.InsertLSN())
+				}
+			}
+			return err
+		}
+		for round := range uint64(4) {
+			fs.Inject(vfs.Fault{Nth: 20 + r.IntN(100), Err: vfs.ErrPowerCut})
+			if err := insert(10000); !errors.Is(err, vfs.ErrPowerCut) {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			fs = fs.Crash(seed*10 + round)
+			c = startOn(t, fs, 24)
+			d := kv().Indexes[0]
+			d.File.Number = 20002
+			tree, task = btree.Open(c.Txns, d, true), activity.NewTask(1, nil)
+			if err := insert(200); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			for _, e := range tree.Check(task, nil) {
+				t.Fatalf("seed %d: %v", seed, e)
+			}
+		}
+	}
+}
