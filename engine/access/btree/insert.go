@@ -288,24 +288,29 @@ func (w *Writer) removeSlots(buf buffer.Buffer) error {
 	if len(w.slots) == 0 && len(w.cuts) == 0 {
 		return nil
 	}
+	return w.ix.remove(buf, w.slots, w.cuts, w.scratch())
+}
+
+// remove drops items of an exclusively latched leaf and takes addresses out of its lists (see node.remove).
+func (ix *Index) remove(buf buffer.Buffer, slots []uint16, cuts []byte, scratch page.Page) error {
 	buf.MarkDirty()
-	if !(node{buf.Page()}).remove(w.slots, w.cuts, w.scratch()) {
-		return w.ix.corrupt(buf.Tag().Block, badList)
+	if !(node{buf.Page()}).remove(slots, cuts, scratch) {
+		return ix.corrupt(buf.Tag().Block, badList)
 	}
-	if !w.ix.logged {
+	if !ix.logged {
 		return nil
 	}
-	b := w.ix.txns.Builder(w.task)
-	defer w.ix.txns.Done(b)
+	b := ix.txns.Builder(buf.Task())
+	defer ix.txns.Done(b)
 	b.Begin(rmgr.BTree, infoDelete, base.InvalidXID)
 	var d [2]byte
-	for _, s := range w.slots {
+	for _, s := range slots {
 		le.PutUint16(d[:], s)
 		b.Data(d[:])
 	}
 	b.Block(0, buf.Tag(), buf.Page(), 0)
-	b.BlockData(0, w.cuts)
-	return w.ix.insertLog(b, buf)
+	b.BlockData(0, cuts)
+	return ix.insertLog(b, buf)
 }
 
 // scratch gives space of a page's size.

@@ -2,7 +2,6 @@ package btree
 
 import (
 	"bytes"
-	"slices"
 
 	"manifold/engine/activity"
 	"manifold/engine/base"
@@ -43,7 +42,7 @@ type Scan struct {
 	spans []span // of each entry in data
 	page  base.BlockNumber
 	lsn   base.LSN
-	kills []int // of tids
+	kills killed
 	hint  buffer.Hint
 }
 
@@ -65,7 +64,7 @@ func (ix *Index) NewScan(task *activity.Task) *Scan { return &Scan{ix: ix, task:
 func (s *Scan) Reset(r Range, backward, keys bool) {
 	s.r, s.back, s.keepKeys = r, backward, keys
 	s.started, s.done = false, false
-	s.kills = s.kills[:0]
+	s.kills.reset()
 }
 
 // UseMap makes the scan ask m about each entry that it reads from now on; Visible gives the answers.
@@ -109,47 +108,8 @@ func (s *Scan) Key(i int) []byte { return s.data[s.spans[i].key:s.spans[i].paylo
 func (s *Scan) Payload(i int) []byte { return s.data[s.spans[i].payload:s.spans[i].end] }
 
 // Kill says that the row of entry i of the last Next is dead to every snapshot; the entry is marked when the scan goes on
-// or at FlushKills, a list when that was said of all its entries.
-func (s *Scan) Kill(i int) { s.kills = append(s.kills, i) }
-
-// FlushKills marks the killed entries, unless their leaf has changed since.
-func (s *Scan) FlushKills() error {
-	if len(s.kills) == 0 {
-		return nil
-	}
-	defer func() { s.kills = s.kills[:0] }()
-	buf, err := s.ix.pin(s.task, s.page, false)
-	if err != nil {
-		return err
-	}
-	defer buf.RUnlockRelease()
-	n := node{buf.Page()}
-	if n.LSN() != s.lsn || !s.ix.logged { // without log positions nothing tells whether slots have moved
-		return nil
-	}
-	if !s.killAll(n) {
-		return nil
-	}
-	return s.ix.hinted(buf)
-}
-
-// killAll marks the items of which all entries are killed.
-func (s *Scan) killAll(n node) (any bool) {
-	slices.Sort(s.kills)
-	s.kills = slices.Compact(s.kills)
-	for k := 0; k < len(s.kills); {
-		slot, end := s.slots[s.kills[k]], k+1
-		for end < len(s.kills) && s.slots[s.kills[end]] == slot {
-			end++
-		}
-		if i := int(slot); i < n.count() && end-k == entries(n.item(i)) {
-			n.kill(i)
-			any = true
-		}
-		k = end
-	}
-	return any
-}
+// or at FlushKills.
+func (s *Scan) Kill(i int) { s.kills.list = append(s.kills.list, i) }
 
 // nextLeaf pins the next leaf of the range and latches it shared; at the end it sets done.
 func (s *Scan) nextLeaf() (buf buffer.Buffer, err error) {
