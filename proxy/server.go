@@ -35,7 +35,6 @@ const (
 )
 
 const (
-	refusedRoom  = 256                  // connections beyond the limit that are still told why they are refused
 	firstBackoff = 5 * time.Millisecond // after an accept that failed, as when descriptors run out
 	lastBackoff  = time.Second
 )
@@ -46,7 +45,8 @@ type Server struct {
 	listeners []*park.Listener
 	poller    *park.Poller
 	phase     atomic.Int32
-	active    atomic.Int64
+	active    atomic.Int64 // connections
+	inside    atomic.Int64 // of them authenticated
 	limits    atomic.Pointer[Limits]
 	refused   atomic.Int64
 	accepted  atomic.Int64
@@ -56,7 +56,8 @@ type Server struct {
 
 // Limits bound the clients of a server. They may change while it runs.
 type Limits struct {
-	Clients int   // connections
+	Clients int   // that are authenticated
+	Lobby   int   // that are not
 	Reserve int   // of them for superusers
 	Logins  int   // that look themselves up in the catalogs at a time; 0 chooses by the number of processors
 	Memory  int64 // bytes of heap and stacks above which nobody is let in; 0 is no limit
@@ -64,10 +65,12 @@ type Limits struct {
 }
 
 // Listen binds the addresses. Clients are told that the server is starting until SetPhase(Running). The server sets Admit,
-// Ordinary, Left and Logins of clients.
+// Enter, Left, Lobby, Handshakes and Logins of clients.
 func Listen(addrs []Address, limits Limits, clients *session.Config) (*Server, error) {
 	s := &Server{clients: clients}
-	clients.Admit, clients.Ordinary, clients.Left, clients.Logins = s.admit, s.ordinary, s.left, session.NewLogins(1)
+	clients.Admit, clients.Enter, clients.Left = s.admit, s.enter, s.left
+	clients.Logins, clients.Lobby = session.NewLogins(1), session.NewLobby(1)
+	clients.Handshakes = session.NewLogins(max(1, runtime.GOMAXPROCS(0)/2)) // the others are for those who are in
 	s.SetLimits(limits)
 	var err error
 	if s.poller, err = park.New(0); err != nil {
@@ -114,6 +117,7 @@ func (s *Server) SetLimits(l Limits) {
 		l.Logins = max(4, 2*runtime.GOMAXPROCS(0))
 	}
 	s.clients.Logins.SetLimit(l.Logins)
+	s.clients.Lobby.SetLimit(max(1, l.Lobby))
 }
 
 // Limits gives the limits.
@@ -135,7 +139,10 @@ func (s *Server) Memory() int64 { return max(0, s.memory.used()-s.limits.Load().
 func (s *Server) Refused() int { return int(s.refused.Load()) }
 
 // left is session.Config.Left.
-func (s *Server) left() {
+func (s *Server) left(placed bool) {
+	if placed {
+		s.inside.Add(-1)
+	}
 	s.active.Add(-1)
 	s.wg.Done()
 }
@@ -149,7 +156,7 @@ func (s *Server) admit() error {
 		return pgerror.New(pgerror.CannotConnectNow, "the database system is shutting down")
 	}
 	l := s.limits.Load()
-	if s.active.Load() > int64(l.Clients) {
+	if s.inside.Load() >= int64(l.Clients) {
 		s.refused.Add(1)
 		return pgerror.New(pgerror.TooManyConnections, "sorry, too many clients already")
 	}
@@ -161,14 +168,23 @@ func (s *Server) admit() error {
 	return nil
 }
 
-// ordinary is session.Config.Ordinary.
-func (s *Server) ordinary() error {
+// enter is session.Config.Enter.
+func (s *Server) enter(super bool) error {
 	l := s.limits.Load()
-	if s.active.Load() > int64(l.Clients-l.Reserve) {
-		s.refused.Add(1)
-		return pgerror.New(pgerror.TooManyConnections, "remaining connection slots are reserved for non-replication superuser connections")
+	for {
+		n := s.inside.Load()
+		switch {
+		case n >= int64(l.Clients):
+			s.refused.Add(1)
+			return pgerror.New(pgerror.TooManyConnections, "sorry, too many clients already")
+		case !super && n >= int64(l.Clients-l.Reserve):
+			s.refused.Add(1)
+			return pgerror.New(pgerror.TooManyConnections, "remaining connection slots are reserved for non-replication superuser connections")
+		}
+		if s.inside.CompareAndSwap(n, n+1) {
+			return nil
+		}
 	}
-	return nil
 }
 
 // Run accepts clients until Shutdown closes the listeners. It returns when every client is over.
@@ -212,12 +228,8 @@ func (s *Server) accept(l *park.Listener) {
 		}
 		backoff = firstBackoff
 		s.accepted.Add(1)
-		if s.active.Add(1) > int64(s.limits.Load().Clients+refusedRoom) {
-			s.active.Add(-1)
-			s.refused.Add(1)
-			_ = conn.Close()
-			continue
-		}
+		s.active.Add(1)
+		s.clients.Lobby.Await()
 		s.wg.Add(1)
 		session.Serve(conn, s.clients)
 	}

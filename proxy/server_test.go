@@ -98,7 +98,7 @@ func TestSocketInTheWay(t *testing.T) {
 
 // TestMemoryLimit: beyond it nobody new is let in, and is told so.
 func TestMemoryLimit(t *testing.T) {
-	s := &Server{clients: &session.Config{Logins: session.NewLogins(1)}}
+	s := &Server{clients: &session.Config{Logins: session.NewLogins(1), Lobby: session.NewLobby(1)}}
 	s.SetLimits(Limits{Clients: 9, Memory: 1})
 	s.SetPhase(Running)
 	if err := s.admit(); pgerror.Code(err) != pgerror.TooManyConnections || !strings.Contains(pgerror.From(err).Detail, "limit for new clients") {
@@ -112,14 +112,26 @@ func TestMemoryLimit(t *testing.T) {
 
 // TestReserve: the last places are not for everybody.
 func TestReserve(t *testing.T) {
-	s := &Server{clients: &session.Config{Logins: session.NewLogins(1)}}
+	s := &Server{clients: &session.Config{Logins: session.NewLogins(1), Lobby: session.NewLobby(1)}}
 	s.SetLimits(Limits{Clients: 3, Reserve: 2})
-	s.active.Store(1)
-	if err := s.ordinary(); err != nil {
+	if err := s.enter(false); err != nil {
 		t.Error(err)
 	}
-	s.active.Store(2)
-	if err := s.ordinary(); err == nil || pgerror.From(err).Message != "remaining connection slots are reserved for non-replication superuser connections" {
+	if err := s.enter(false); err == nil || pgerror.From(err).Message != "remaining connection slots are reserved for non-replication superuser connections" {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := s.enter(true); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.enter(true); err == nil || pgerror.From(err).Message != "sorry, too many clients already" {
+		t.Error(err)
+	}
+	s.active.Store(1)
+	s.wg.Add(1)
+	s.left(true)
+	if err := s.enter(true); err != nil {
 		t.Error(err)
 	}
 }

@@ -39,12 +39,16 @@ func policy(c *config.Config) *session.Policy {
 
 // clientLimits gives the limits of the front door. There are never more clients than files can be open.
 func (s *server) clientLimits(c *config.Config) proxy.Limits {
-	n := c.MaxClients
-	if room, ok := clientRoom(); ok && room < n {
-		s.log.Warn("files that may be open suffice for %d clients only, too few for max_clients = %d (ulimit -n)", room, n)
-		n = room
+	n, lobby := c.MaxClients, c.Lobby
+	if lobby == 0 {
+		lobby = max(100, n/10)
 	}
-	return proxy.Limits{Clients: n, Reserve: int(values(c.PostgreSQL).get("superuser_reserved_connections").Int), Logins: c.Logins,
+	if room, ok := clientRoom(); ok && room < n+lobby {
+		lobby = min(lobby, room/2)
+		s.log.Warn("files that may be open suffice for %d clients only, too few for max_clients = %d (ulimit -n)", room-lobby, n)
+		n = room - lobby
+	}
+	return proxy.Limits{Clients: n, Lobby: lobby, Reserve: int(values(c.PostgreSQL).get("superuser_reserved_connections").Int), Logins: c.Logins,
 		Memory: c.MemoryLimit / 10 * 9, Ballast: c.Headroom}
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"manifold/proxy/park"
@@ -12,6 +13,27 @@ type arrival struct {
 	conn  *park.Conn
 	by    time.Time   // when it must have
 	timer *time.Timer // nil until the client has been waited for
+
+	since  time.Time   // of the connection
+	served atomic.Bool // it waits for the server, not the server for it
+	turned atomic.Bool // it has to go
+
+	previous, next *arrival // guarded by the mutex of the lobby
+}
+
+// turnAway ends an arrival that has taken too long, from any goroutine.
+func (a *arrival) turnAway() {
+	// A connection without deadlines is closed already.
+	_ = a.conn.SetDeadline(time.Unix(1, 0))
+	a.conn.Seat().Wake()
+}
+
+// leaveLobby tells that the client is authenticated, or will not be.
+func (c *Client) leaveLobby() {
+	if c.coming != nil && !c.outside {
+		c.outside = true
+		c.cfg.Lobby.leave(c.coming)
+	}
 }
 
 // stage is how far a client has come.
@@ -39,6 +61,9 @@ func (c *Client) arrive() stage {
 	if err := c.sock.SetDeadline(a.by); err != nil {
 		return gone
 	}
+	if a.turned.Load() {
+		a.turnAway()
+	}
 	a.conn.Use(c.runner)
 	defer a.conn.Use(nil)
 	if c.start() != nil || c.send() != nil {
@@ -56,7 +81,7 @@ func (c *Client) arrive() stage {
 func (c *Client) awaitFirst() stage {
 	a := c.coming
 	left := time.Until(a.by)
-	if left <= 0 {
+	if left <= 0 || a.turned.Load() {
 		// The client does not get in, so there is nothing to do about an error.
 		_ = c.refuse(os.ErrDeadlineExceeded)
 		return gone

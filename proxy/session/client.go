@@ -43,6 +43,8 @@ type Client struct {
 	coming *arrival                  // nil once the client is logged in
 	seat   atomic.Pointer[park.Seat] // nil until the client is logged in
 
+	outside   bool // it has left the lobby
+	placed    bool // Config.Enter let it in
 	console   bool
 	listed    bool // guarded by the registry's mutex
 	lease     *pool.Lease
@@ -76,7 +78,9 @@ func Serve(conn *park.Conn, cfg *Config) {
 	c := &Client{cfg: cfg, sock: wire.MakeSocket(conn)}
 	c.in.Init(&c.sock)
 	c.who.Remote = remote(conn)
-	c.coming = &arrival{conn: conn, by: time.Now().Add(cfg.AuthTimeout())}
+	now := time.Now()
+	c.coming = &arrival{conn: conn, since: now, by: now.Add(cfg.AuthTimeout())}
+	cfg.Lobby.enter(c.coming)
 	conn.Seat().Start(c, "")
 }
 
@@ -310,7 +314,8 @@ func (c *Client) close() {
 	// Closing can only fail on a connection that is closed.
 	_ = c.sock.Close()
 	c.detach()
-	c.cfg.Left()
+	c.leaveLobby()
+	c.cfg.Left(c.placed)
 }
 
 // releaseSession rolls back and drops what the session has, with a backend of any kind of health.

@@ -85,14 +85,18 @@ type Config struct {
 	AuthTimeout func() time.Duration
 	// Admit refuses clients while the server starts or stops (57P03) and beyond its limit (53300).
 	Admit func() error
-	// Ordinary refuses clients that are no superusers in the places kept for those (53300).
-	Ordinary func() error
+	// Enter takes the place of an authenticated client, of those kept for superusers if it must be (53300).
+	Enter func(super bool) error
+	// Lobby holds the clients that are not authenticated.
+	Lobby *Lobby
+	// Handshakes bounds how many clients do the arithmetic of TLS at a time.
+	Handshakes *Logins
 	// Logins bounds how many clients look themselves up in the catalogs at a time; those beyond wait.
 	Logins *Logins
 	// Policy gives the limits that may change; nil: none.
 	Policy func() *Policy
-	// Left is called when a client is over, as often as Serve was.
-	Left func()
+	// Left is called when a client is over, as often as Serve was; placed says that Enter had let it in.
+	Left func(placed bool)
 	// Crash ends the process: a bug may have harmed shared state.
 	Crash func(reason string)
 }

@@ -287,7 +287,9 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 			return auth.Rules{{Kind: auth.Host, Databases: []string{"all"}, Users: []string{"all"}, Method: auth.Trust}}
 		},
 		Logins:      NewLogins(4),
-		Ordinary:    func() error { return nil },
+		Enter:       func(bool) error { return nil },
+		Lobby:       NewLobby(1000),
+		Handshakes:  NewLogins(2),
 		TLS:         func() *tls.Config { return nil },
 		AuthTimeout: func() time.Duration { return 10 * time.Second },
 		Admit:       func() error { return nil },
@@ -298,7 +300,7 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 		t.Fatal(err)
 	}
 	var clients sync.WaitGroup
-	cfg.Left = clients.Done
+	cfg.Left = func(bool) { clients.Done() }
 	if change != nil {
 		change(cfg)
 	}
@@ -319,6 +321,7 @@ func startServer(t testing.TB, limits pool.Limits, change func(*Config)) *server
 				return
 			}
 			clients.Add(1)
+			cfg.Lobby.Await()
 			Serve(conn, cfg)
 		}
 	}()

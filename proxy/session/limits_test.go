@@ -57,7 +57,12 @@ func TestLimitsOfNames(t *testing.T) {
 // TestReservedPlaces: the last places are for superusers.
 func TestReservedPlaces(t *testing.T) {
 	s := startServer(t, pool.Limits{Slots: 1}, func(c *Config) {
-		c.Ordinary = func() error { return pgerror.New(pgerror.TooManyConnections, "reserved") }
+		c.Enter = func(super bool) error {
+			if super {
+				return nil
+			}
+			return pgerror.New(pgerror.TooManyConnections, "reserved")
+		}
 	})
 	if _, err := s.connect(t, "bob", "postgres"); err == nil || !strings.Contains(err.Error(), "reserved (SQLSTATE 53300)") {
 		t.Error(err)

@@ -247,7 +247,9 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
+// testTLS makes a certificate.
+func testTLS(t *testing.T) *tls.Config {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +259,11 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
+func TestTLS(t *testing.T) {
+	config := testTLS(t)
 	s := startServer(t, pool.Limits{Slots: 1}, func(c *Config) { c.TLS = func() *tls.Config { return config } })
 	conn, err := pgconn.Connect(t.Context(), fmt.Sprintf("host=127.0.0.1 port=%d user=bob database=postgres sslmode=require", s.addr.Port))
 	if err != nil {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -34,6 +35,7 @@ func (c *Client) start() error {
 	if err != nil {
 		return c.refuse(err)
 	}
+	c.leaveLobby()
 	if err := c.openSession(account, st); err != nil {
 		return c.refuse(err)
 	}
@@ -117,7 +119,7 @@ func (c *Client) startTLS() error {
 	if err := c.answerByte('S'); err != nil {
 		return err
 	}
-	if err := c.sock.StartTLS(config); err != nil {
+	if err := c.handshake(config); err != nil {
 		c.log(pgerror.Notice(pgerror.SeverityLog, pgerror.ProtocolViolation, "could not accept SSL connection: %v", err))
 		return errGone
 	}
@@ -126,6 +128,29 @@ func (c *Client) startTLS() error {
 		return pgerror.New(pgerror.ProtocolViolation, "received unencrypted data after SSL request")
 	}
 	return nil
+}
+
+// handshake begins TLS. Its arithmetic costs more than all else of a login and is done for strangers, so a bounded number of
+// clients do it at a time; who is waited for does not count.
+func (c *Client) handshake(config *tls.Config) error {
+	h := c.cfg.Handshakes
+	if err := h.enter(c); err != nil {
+		return err
+	}
+	in := true
+	err := c.sock.StartTLS(config, func(reading bool) (err error) {
+		if reading {
+			h.leave()
+			in = false
+		} else if err = h.enter(c); err == nil {
+			in = true
+		}
+		return err
+	})
+	if in {
+		h.leave()
+	}
+	return err
 }
 
 // completeStartup fills in what a client may leave out and spreads out the parameter "options".
@@ -240,19 +265,20 @@ func (c *Client) authenticate() (Account, error) {
 
 // admit checks an authenticated user against what is kept for others.
 func (c *Client) admit(a Account) error {
-	if a.Role.Super {
-		return nil
-	}
-	if p := c.cfg.policy(); c.console && !slices.Contains(p.Admins, c.who.User) && !slices.Contains(p.Watchers, c.who.User) {
+	if p := c.cfg.policy(); !a.Role.Super && c.console && !slices.Contains(p.Admins, c.who.User) && !slices.Contains(p.Watchers, c.who.User) {
 		return pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to use the console").
 			WithHint("console.admin_users and console.stats_users name others who may.")
 	}
-	return c.cfg.Ordinary()
+	err := c.cfg.Enter(a.Role.Super)
+	c.placed = err == nil
+	return err
 }
 
 // lookUp reads the catalogs, a bounded number of clients at a time.
 func (c *Client) lookUp(database string) (Account, error) {
-	c.cfg.Logins.enter()
+	if err := c.cfg.Logins.enter(c); err != nil {
+		return Account{}, err
+	}
 	defer c.cfg.Logins.leave()
 	return c.cfg.Engine.Login(activity.NewTask(0, nil), c.who.User, database)
 }
@@ -364,7 +390,9 @@ func (c *Client) shareNames(a Account) {
 }
 
 func (c *Client) startSession(a Account, params map[string]string) error {
-	c.cfg.Logins.enter()
+	if err := c.cfg.Logins.enter(c); err != nil {
+		return err
+	}
 	defer c.cfg.Logins.leave()
 	return c.cfg.Engine.StartSession(c.s, a, params)
 }

@@ -35,13 +35,15 @@ func (s *Socket) KeepAlive(idle, interval, count int) {
 	}
 }
 
-// StartTLS goes on under TLS as the server; the handshake obeys the connection's deadline.
-func (s *Socket) StartTLS(config *tls.Config) error {
-	below := &belowTLS{Conn: s.plain}
+// StartTLS goes on under TLS as the server; the handshake obeys the connection's deadline. It calls around before it waits for the
+// client (true) and when that has answered.
+func (s *Socket) StartTLS(config *tls.Config, around func(reading bool) error) error {
+	below := &belowTLS{Conn: s.plain, around: around}
 	c := tls.Server(below, config)
 	if err := c.Handshake(); err != nil {
 		return err
 	}
+	below.around = nil
 	s.Conn, s.below = c, below
 	return nil
 }
@@ -49,17 +51,32 @@ func (s *Socket) StartTLS(config *tls.Config) error {
 // belowTLS is the plain connection under TLS. While try is set its Read does not wait.
 type belowTLS struct {
 	Conn
-	try bool
+	try    bool
+	around func(reading bool) error // during the handshake, else nil
 }
 
 // Read implements net.Conn.
 func (b *belowTLS) Read(p []byte) (int, error) {
+	if b.around != nil {
+		return b.readAround(p)
+	}
 	if !b.try {
 		return b.Conn.Read(p)
 	}
 	n, _, err := b.TryRead(p)
 	if n == 0 && err == nil {
 		return 0, errDry{}
+	}
+	return n, err
+}
+
+func (b *belowTLS) readAround(p []byte) (int, error) {
+	if err := b.around(true); err != nil {
+		return 0, err
+	}
+	n, err := b.Conn.Read(p)
+	if e := b.around(false); e != nil {
+		return n, e
 	}
 	return n, err
 }

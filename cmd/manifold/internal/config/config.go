@@ -28,6 +28,7 @@ type Config struct {
 	Port        int
 	SocketDir   string
 	MaxClients  int
+	Lobby       int
 	Logins      int
 	AuthTimeout time.Duration
 	IdleTimeout time.Duration

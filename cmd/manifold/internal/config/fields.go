@@ -25,6 +25,7 @@ func fields() []field {
 		{"listen.port", integer(func(c *Config) *int { return &c.Port }, 1, 65535)},
 		{"listen.unix_socket_directory", str(func(c *Config) *string { return &c.SocketDir }, true)},
 		{"clients.max_clients", integer(func(c *Config) *int { return &c.MaxClients }, 1, 1_000_000)},
+		{"clients.unauthenticated_limit", integer(func(c *Config) *int { return &c.Lobby }, 0, 1_000_000)},
 		{"clients.login_limit", integer(func(c *Config) *int { return &c.Logins }, 0, 4096)},
 		{"clients.client_idle_timeout", duration(func(c *Config) *time.Duration { return &c.IdleTimeout }, 0)},
 		{"clients.authentication_timeout", duration(func(c *Config) *time.Duration { return &c.AuthTimeout }, time.Second)},
