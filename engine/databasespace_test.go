@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"manifold/engine/activity"
+	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/lock"
 	"manifold/engine/vfs"
 )
 
@@ -141,5 +144,52 @@ func TestMovedDatabasePowerCuts(t *testing.T) {
 	}
 	if cut < 4 {
 		t.Errorf("the power was cut %d times", cut)
+	}
+}
+
+// TestLoginWhileDatabaseMoves: nobody gets into a database between the look for its sessions and the end of its move, and who began
+// to log in before finds it in its new place, or gone.
+func TestLoginWhileDatabaseMoves(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	steps(t, c, "create tablespace fast location '/disk'", "create database x")
+	task := activity.NewTask(0, nil)
+	l, err := e.Login(task, "postgres", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrive := func() (*client, error) {
+		s := e.NewSession(task)
+		if err := e.StartSession(s, l, nil); err != nil {
+			t.Fatal(err)
+		}
+		late := &client{t: t, e: e, s: s, b: e.NewBackend()}
+		err := e.Register(s)
+		if err != nil {
+			e.Unregister(s)
+		}
+		return late, err
+	}
+	owner := e.cluster.Locks.NewOwner(77)
+	defer owner.Close()
+	tag := lock.Object(0, bootstrap.RelDatabase, l.Database.OID, 0)
+	if _, err := e.cluster.Locks.Acquire(task, owner, lock.Request{Tag: tag, Mode: lock.AccessExclusive}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := arrive(); err == nil || !strings.Contains(err.Error(), `database "x" is being dropped or moved`) {
+		t.Errorf("while it is locked: %v", err)
+	}
+	owner.ReleaseTransaction()
+	steps(t, c, "alter database x set tablespace fast")
+	late, err := arrive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps(t, late, "begin", "create table t (i int)", "insert into t values (1)", "commit")
+	wants(t, late.run("select count(*), pg_relation_filepath('t') ~ '^pg_tblspc' from t"), "1|t")
+	late.leave()
+	steps(t, c, "drop database x")
+	if _, err := arrive(); err == nil || !strings.Contains(err.Error(), `database "x" does not exist`) {
+		t.Errorf("once it is gone: %v", err)
 	}
 }

@@ -115,7 +115,9 @@ func connectTo(t testing.TB, e *Engine, database string) *client {
 	if err := e.StartSession(s, l, nil); err != nil {
 		t.Fatal(err)
 	}
-	e.Register(s)
+	if err := e.Register(s); err != nil {
+		t.Fatal(err)
+	}
 	c := &client{t: t, e: e, s: s, b: e.NewBackend()}
 	t.Cleanup(c.leave)
 	return c

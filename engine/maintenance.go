@@ -137,7 +137,10 @@ func (e *Engine) internal(task *activity.Task, db base.OID, sql string) error {
 		e.Unregister(s)
 		return err
 	}
-	e.Register(s)
+	if err := e.Register(s); err != nil {
+		e.Unregister(s)
+		return err
+	}
 	b := e.NewBackend()
 	err = run(b, s, sql)
 	b.Release(s)
@@ -180,7 +183,7 @@ func (e *Engine) maintain(task *activity.Task, login Login, name string, vacuum,
 		e.Unregister(s)
 		return err
 	}
-	e.Register(s)
+	e.show(s)
 	b := e.NewBackend()
 	err := run(b, s, sql)
 	b.Release(s)
@@ -199,6 +202,6 @@ func (e *Engine) Auxiliary(backendType string, wait activity.Event) func() {
 	task.Mark(wait)
 	s := session.New(task.SessionID, 0, task)
 	s.Update(func(i *session.Info) { i.BackendType, i.State = backendType, "" })
-	e.Register(s)
+	e.show(s)
 	return func() { e.Unregister(s) }
 }

@@ -7,6 +7,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/lock"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/engine/stats"
@@ -72,8 +73,33 @@ func (e *Engine) readWith(task *activity.Task, cache *catalog.Cache, f func(*cat
 	return err
 }
 
-// Register makes a session visible to others.
-func (e *Engine) Register(s *session.Session) {
+// Register makes a session visible to others. It fails while somebody drops or moves the session's database: whoever does so looks
+// for sessions once it has the database's lock.
+func (e *Engine) Register(s *session.Session) error {
+	if s.Database != nil {
+		owner := e.cluster.Locks.NewOwner(s.ID)
+		defer owner.Close()
+		tag := lock.Object(0, bootstrap.RelDatabase, s.Database.OID, 0)
+		_, err := e.cluster.Locks.Acquire(s.Task, owner, lock.Request{Tag: tag, Mode: lock.AccessShare, Session: true, NoWait: true})
+		if pgerror.Code(err) == pgerror.LockNotAvailable {
+			return fatal(pgerror.ObjectInUse, "database \"%s\" is being dropped or moved", s.Database.Name)
+		}
+		if err != nil {
+			return err
+		}
+		if _, there := e.homeOf(s.Database.OID); !there {
+			gone := pgerror.Newf(pgerror.UndefinedDatabase, "database \"%s\" does not exist", s.Database.Name).
+				WithDetail("It seems to have just been dropped or renamed.")
+			gone.Severity = pgerror.SeverityFatal
+			return gone
+		}
+	}
+	e.show(s)
+	return nil
+}
+
+// show makes a session visible to others that is in no database, or has it locked.
+func (e *Engine) show(s *session.Session) {
 	e.mu.Lock()
 	e.sessions[s.ID] = s
 	e.mu.Unlock()

@@ -100,7 +100,7 @@ func (b *Backend) cache() *catalog.Cache {
 		return shared
 	}
 	if now := shared.Generation(); now != own.Shared {
-		own.Cache, own.Shared = newOverlay(b.s), now
+		own.Cache, own.Shared = b.newOverlay(), now
 	}
 	return own.Cache
 }

@@ -12,7 +12,6 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
-	"manifold/engine/session"
 	"manifold/engine/sql/analyze"
 	"manifold/engine/sql/optimize"
 	"manifold/engine/sql/parse"
@@ -281,8 +280,9 @@ func (b *Backend) onlyTemporary(v *plancache.Variant) error {
 	return nil
 }
 
-func newOverlay(s *session.Session) *catalog.Cache {
-	return catalog.NewCache(s.Database.OID, s.Database.Tablespace)
+func (b *Backend) newOverlay() *catalog.Cache {
+	shared := b.svc.Caches(b.s.Database.OID)
+	return catalog.NewCache(shared.Database, shared.Home)
 }
 
 func errReadOnly(tag string) error {

@@ -183,7 +183,7 @@ func (b *Backend) rollbackSub(depth int) {
 	s.Pending.Begin()
 	if s.Catalog.Cache != nil {
 		s.Catalog.Shared = b.svc.Caches(s.Database.OID).Generation()
-		s.Catalog.Cache = newOverlay(s)
+		s.Catalog.Cache = b.newOverlay()
 		b.view.UseCache(s.Catalog.Cache)
 	}
 	b.pathOK = false

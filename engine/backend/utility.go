@@ -239,7 +239,7 @@ func (b *Backend) changed(inv *catalog.Invalidation) {
 	s := b.s
 	if s.Catalog.Cache == nil {
 		s.Catalog.Shared = b.svc.Caches(s.Database.OID).Generation() // before anything is read into it
-		s.Catalog.Cache = newOverlay(s)
+		s.Catalog.Cache = b.newOverlay()
 	}
 	s.Catalog.Changes.Merge(inv)
 	s.Catalog.Cache.Invalidate(inv)

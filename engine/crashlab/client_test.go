@@ -35,7 +35,9 @@ func connect(e *engine.Engine) (*client, error) {
 	if err := e.StartSession(s, l, nil); err != nil {
 		return nil, err
 	}
-	e.Register(s)
+	if err := e.Register(s); err != nil {
+		return nil, err
+	}
 	return &client{s: s, b: e.NewBackend()}, nil
 }
 

@@ -70,7 +70,9 @@ func (s *engineServer) connect() (conn, error) {
 	if err := s.e.StartSession(c.s, l, nil); err != nil {
 		return nil, err
 	}
-	s.e.Register(c.s)
+	if err := s.e.Register(c.s); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

@@ -40,8 +40,8 @@ type Sessions interface {
 	NewSession(task *activity.Task) *session.Session
 	// StartSession gives the session its user, database and settings; params are the client's startup parameters.
 	StartSession(s *session.Session, a Account, params map[string]string) error
-	// Register shows the session to others.
-	Register(s *session.Session)
+	// Register shows the session to others, unless its database is going.
+	Register(s *session.Session) error
 	// End undoes NewSession and Register; a backend has released the session before.
 	End(s *session.Session)
 	// DeliverNotifications hands what is durable to the sessions that listen.

@@ -77,9 +77,9 @@ func (e *fakeEngine) StartSession(s *session.Session, a Account, params map[stri
 	}
 	return nil
 }
-func (e *fakeEngine) Register(*session.Session) {}
-func (e *fakeEngine) End(*session.Session)      {}
-func (e *fakeEngine) DeliverNotifications()     {}
+func (e *fakeEngine) Register(*session.Session) error { return nil }
+func (e *fakeEngine) End(*session.Session)            {}
+func (e *fakeEngine) DeliverNotifications()           {}
 func (e *fakeEngine) AwaitAnswer(*session.Session) error {
 	e.waits.Add(1)
 	return nil

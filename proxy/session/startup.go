@@ -373,10 +373,10 @@ func (c *Client) openSession(a Account, st wire.Startup) error {
 	if err := c.cfg.Registry.add(c); err != nil {
 		return err
 	}
-	if !c.console { // whose database nobody is in
-		c.cfg.Engine.Register(c.s)
+	if c.console { // whose database nobody is in
+		return nil
 	}
-	return nil
+	return c.cfg.Engine.Register(c.s)
 }
 
 // shareNames takes the names that all clients have in common from the catalogs and settings; those of the startup packet need
