@@ -24,13 +24,23 @@ func scenes(o *options) []scene {
 			if err != nil {
 				return text, err
 			}
-			least, err := thinkAtFloor(o, t.Rate, d)
+			least, err := atFloor(o, func(s *many.Server) (string, error) {
+				t, err := s.ThinkAt(10000, t.Rate, d)
+				return fmt.Sprintf("p50 %v, p99 %v", t.P50, t.P99), err
+			})
 			return text + least, err
 		}},
 		{8, func(s *many.Server) (string, error) {
 			t, err := s.Reconnect(9000, 200, d)
-			return fmt.Sprintf("9,000 clients reconnecting: all in after %v; 200 working ones p50 %v, p99 %v, before p50 %v, p99 %v", t.Login.Round(time.Millisecond),
-				t.P50, t.P99, t.Calm50, t.Calm99), err
+			text := "9,000 clients reconnecting: " + reconnected(&t)
+			if err != nil {
+				return text, err
+			}
+			least, err := atFloor(o, func(s *many.Server) (string, error) {
+				t, err := s.Reconnect(9000, 200, d)
+				return reconnected(&t), err
+			})
+			return text + least, err
 		}},
 		{4, func(s *many.Server) (string, error) {
 			t, err := s.RestInTransactions(5000, 64, o.rounds, d)
@@ -47,8 +57,12 @@ func scenes(o *options) []scene {
 	return out
 }
 
-// thinkAtFloor measures what the same statements take at the same rate when they cost the server nothing.
-func thinkAtFloor(o *options, rate float64, d time.Duration) (text string, err error) {
+func reconnected(t *many.Reconnecting) string {
+	return fmt.Sprintf("all in after %v; 200 working ones p50 %v, p99 %v, before p50 %v, p99 %v", t.Login.Round(time.Millisecond), t.P50, t.P99, t.Calm50, t.Calm99)
+}
+
+// atFloor plays something against a server that costs nothing, to tell what of a time is the machine's and the clients'.
+func atFloor(o *options, play func(s *many.Server) (string, error)) (text string, err error) {
 	dir, err := os.MkdirTemp("", "manifold-bench")
 	if err != nil {
 		return "", err
@@ -60,8 +74,11 @@ func thinkAtFloor(o *options, rate float64, d time.Duration) (text string, err e
 	}
 	defer s.stop()
 	to := s.many(o)
-	t, err := to.ThinkAt(10000, rate, d)
-	return fmt.Sprintf("; a server that does nothing but answer, as many: p50 %v, p99 %v", t.P50, t.P99), err
+	if err := to.Up(10 * time.Second); err != nil {
+		return "", err
+	}
+	text, err = play(&to)
+	return "; a server that does nothing but answer: " + text, err
 }
 
 // runMany plays every scene against a server of its own.

@@ -20,6 +20,7 @@ type Options struct {
 	Clients  int
 	Threads  int           // one when zero
 	Patience time.Duration // how long a login or an answer may take; a minute when zero
+	Modest   bool          // leave the processors to others, as clients on other machines do
 }
 
 // Client is one connection, as scripts see it.
@@ -107,7 +108,9 @@ func (f *Fleet) all(do func(*thread) error) error {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			errs[i] = do(t)
+			if errs[i] = t.settle(); errs[i] == nil {
+				errs[i] = do(t)
+			}
 		}()
 	}
 	wg.Wait()

@@ -18,6 +18,7 @@ const (
 	batch    = 256     // events taken at a time
 	readSize = 1 << 18 // bytes read at a time
 	lookLate = time.Second
+	lowest   = 19 // niceness
 )
 
 // thread is some clients of a fleet in a set of their own.
@@ -48,6 +49,18 @@ func newThread(o *Options, number int) (*thread, error) {
 		t.clients = append(t.clients, &Client{Number: i, fd: -1})
 	}
 	return t, nil
+}
+
+// settle keeps the goroutine on a thread of its own, which ends with it.
+func (t *thread) settle() error {
+	runtime.LockOSThread()
+	if !t.opt.Modest {
+		return nil
+	}
+	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), lowest); err != nil {
+		return fmt.Errorf("setpriority: %w", err)
+	}
+	return nil
 }
 
 // dial connects the clients and waits until each is ready for its first query.
@@ -88,8 +101,6 @@ func (t *thread) reset(until time.Time, script Script) {
 
 // run is Fleet.Run for the clients of the thread.
 func (t *thread) run(until time.Time, script Script) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	t.reset(until, script)
 	now := time.Now()
 	for _, c := range t.clients {

@@ -39,6 +39,19 @@ func (s *Server) Query(texts ...string) (int, error) {
 	return c.Rows, failed(r, err)
 }
 
+// Up waits until the server takes connections.
+func (s *Server) Up(limit time.Duration) error {
+	for by := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		f, err := s.dial(1)
+		if err == nil {
+			return f.Close()
+		}
+		if time.Now().After(by) {
+			return err
+		}
+	}
+}
+
 // failed gives the error of a run, or that of a statement in it.
 func failed(r *drive.Result, err error) error {
 	if err == nil && r.Failed() > 0 {
@@ -162,9 +175,13 @@ type Reconnecting struct {
 	P50, P99       time.Duration // and during the storm
 }
 
-// Reconnect lets clients hang up and come back all at once while others work.
+// Reconnect lets clients hang up and come back all at once while others work. Those that come back leave the processors to the
+// server and the others, whose time is measured.
 func (s *Server) Reconnect(clients, active int, d time.Duration) (t Reconnecting, err error) {
-	crowd, err := s.dial(clients)
+	dial := func() (*drive.Fleet, error) {
+		return drive.Dial(drive.Options{Addr: s.Addr, Clients: clients, Threads: max(s.Threads, 1), Modest: true})
+	}
+	crowd, err := dial()
 	if err != nil {
 		return t, err
 	}
@@ -184,7 +201,7 @@ func (s *Server) Reconnect(clients, active int, d time.Duration) (t Reconnecting
 		began := time.Now()
 		err := crowd.Close()
 		if err == nil {
-			crowd, err = s.dial(clients)
+			crowd, err = dial()
 			t.Login = time.Since(began)
 		}
 		storm <- err
