@@ -125,6 +125,89 @@ func TestSoftDeadlock(t *testing.T) {
 	}
 }
 
+// TestPass: who gets a lock that was passed on sleeps until the goal is free, too, unless it gives up, and then others get the lock.
+func TestPass(t *testing.T) {
+	m := New(Options{})
+	a, b, c := newClient(m, 1), newClient(m, 2), newClient(m, 3)
+	row, goal := Tuple(1, 2, base.TID{Block: 3, Offset: 4}), Transaction(100)
+	a.must(t, m, Request{Tag: row, Mode: Exclusive})
+	a.must(t, m, Request{Tag: goal, Mode: Exclusive, Session: true})
+	b.start(m, Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Hour})
+	waitQueued(m, b)
+	c.start(m, Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Hour})
+	waitQueued(m, c)
+	m.Pass(a.o, row, Exclusive, goal)
+	if got := m.BlockedBy(2); len(got) != 1 || got[0] != 1 {
+		t.Errorf("the first in line is blocked by %v", got)
+	}
+	if got := m.BlockedBy(3); len(got) != 1 || got[0] != 2 {
+		t.Errorf("the second in line is blocked by %v", got)
+	}
+	b.task.Cancel(pgerror.New(pgerror.QueryCanceled, "no more"))
+	if err := <-b.done; pgerror.Code(err) != pgerror.QueryCanceled {
+		t.Error(err)
+	}
+	if err := <-c.done; err != nil || !c.o.Holds(row, Exclusive) { // nobody passed it on
+		t.Error(err)
+	}
+	b.task.ClearCancel()
+	b.start(m, Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Hour})
+	waitQueued(m, b)
+	c.must(t, m, Request{Tag: Transaction(200), Mode: Exclusive, Session: true})
+	m.Pass(c.o, row, Exclusive, Transaction(200))
+	select {
+	case <-b.done:
+		t.Fatal("woken too early")
+	default:
+	}
+	m.Release(c.o, Transaction(200), Exclusive, true)
+	if err := <-b.done; err != nil || !b.o.Holds(row, Exclusive) || b.o.Holds(Transaction(200), Share) {
+		t.Error(err)
+	}
+	b.o.ReleaseTransaction()
+	a.o.Close()
+	if s := m.Snapshot(); len(s) != 0 || m.used.Load() != 0 {
+		t.Fatalf("left: %v, used %d", s, m.used.Load())
+	}
+}
+
+// TestPassedWaitsEnd: a wait that was passed on has its own lock timeout and search for deadlocks.
+func TestPassedWaitsEnd(t *testing.T) {
+	m := New(Options{})
+	a, b := newClient(m, 1), newClient(m, 2)
+	row, mine, theirs := Tuple(1, 2, base.TID{Block: 3, Offset: 4}), Transaction(100), Transaction(200)
+	b.must(t, m, Request{Tag: theirs, Mode: Exclusive, Session: true})
+	a.must(t, m, Request{Tag: mine, Mode: Exclusive, Session: true})
+	for _, want := range []string{pgerror.LockNotAvailable, pgerror.TRDeadlockDetected} {
+		a.must(t, m, Request{Tag: row, Mode: Exclusive})
+		r := Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Millisecond}
+		if want == pgerror.LockNotAvailable {
+			r.Timeout = 20 * time.Millisecond
+		}
+		b.start(m, r)
+		waitQueued(m, b)
+		for a := b.o.wait.since.Load(); want == pgerror.TRDeadlockDetected && time.Now().UnixNano()-a < int64(20*time.Millisecond); { // it has looked
+			runtime.Gosched()
+		}
+		m.Pass(a.o, row, Exclusive, mine)
+		if want == pgerror.TRDeadlockDetected {
+			a.start(m, Request{Tag: theirs, Mode: Share, DeadlockTimeout: time.Hour})
+			waitQueued(m, a)
+		}
+		if err := <-b.done; pgerror.Code(err) != want {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+	m.Release(b.o, theirs, Exclusive, true)
+	if err := <-a.done; err != nil {
+		t.Error(err)
+	}
+	a.o.Close()
+	if s := m.Snapshot(); len(s) != 0 || m.used.Load() != 0 {
+		t.Fatalf("left: %v, used %d", s, m.used.Load())
+	}
+}
+
 func TestTimeoutCancelAndNoWait(t *testing.T) {
 	m := New(Options{})
 	a, b := newClient(m, 1), newClient(m, 2)

@@ -67,9 +67,11 @@ type wait struct {
 	entry   *entry // nil when not waiting
 	mode    Mode
 	granted bool
-	last    Tag // of the entry that was granted
-	at      int // in the queue, while a search for deadlocks runs
-	since   time.Time
+	passed  bool         // it has been granted what it asked for, and waits on for a lock of the one who held that; see Pass
+	goal    Tag          // of that lock
+	stage   atomic.Bool  // passed, for the sleeper: there may be other deadlocks now
+	at      int          // in the queue, while a search for deadlocks runs
+	since   atomic.Int64 // nanoseconds since 1970, when it began to wait for what it waits for now; read by the sleeper
 	ch      chan struct{}
 }
 
@@ -157,7 +159,9 @@ func (m *Manager) acquireShared(task *activity.Task, o *Owner, r Request) error 
 		return nil
 	}
 	w := &o.wait
-	w.entry, w.mode, w.granted, w.since = e, r.Mode, false, time.Now()
+	w.entry, w.mode, w.granted, w.passed = e, r.Mode, false, false
+	w.since.Store(time.Now().UnixNano())
+	w.stage.Store(false)
 	e.queue = append(e.queue, nil)
 	copy(e.queue[at+1:], e.queue[at:])
 	e.queue[at] = w
@@ -172,14 +176,14 @@ func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) 
 	if delay == 0 {
 		delay = defaultDelay
 	}
-	checked := false
+	looked := 0 // searches for deadlocks: one, and one more when the wait has been passed on
 	for {
 		limit := delay
-		if checked {
+		if looked > 0 && r.Tag.Kind != KindTuple {
 			limit = 0
 		}
 		if r.Timeout > 0 {
-			left := max(r.Timeout-time.Since(w.since), time.Nanosecond)
+			left := max(r.Timeout-w.lasts(), time.Nanosecond)
 			if limit == 0 || left < limit {
 				limit = left
 			}
@@ -189,49 +193,82 @@ func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) 
 			return nil // the granter has taken the wait off the queue
 		}
 		if err != activity.ErrTimeout {
-			return m.giveUp(o, p, err, false)
+			return m.giveUp(o, r, p, err, false)
 		}
-		if r.Timeout > 0 && time.Since(w.since) >= r.Timeout {
-			return m.giveUp(o, p, pgerror.New(pgerror.LockNotAvailable, "canceling statement due to lock timeout"), true)
+		if r.Timeout > 0 && w.lasts() >= r.Timeout {
+			return m.giveUp(o, r, p, pgerror.New(pgerror.LockNotAvailable, "canceling statement due to lock timeout"), true)
 		}
-		if !checked {
-			checked = true
+		if looked == 0 || looked == 1 && w.stage.Load() {
+			if looked++; w.stage.Load() {
+				looked = 2
+			}
 			if err := m.checkDeadlock(o); err != nil {
-				return m.giveUp(o, p, err, true)
+				return m.giveUp(o, r, p, err, true)
 			}
 		}
 	}
 }
 
+// lasts tells how long a wait has lasted.
+func (w *wait) lasts() time.Duration { return time.Duration(time.Now().UnixNano() - w.since.Load()) }
+
 // giveUp takes a wait off its queue. When it was granted meanwhile, the lock is kept if keep is set, else given back.
-func (m *Manager) giveUp(o *Owner, p *partition, err error, keep bool) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (m *Manager) giveUp(o *Owner, r Request, p *partition, err error, keep bool) error {
 	w := &o.wait
+	p.mu.Lock()
+	if w.passed {
+		p.mu.Unlock()
+		if m.stop(w) && keep {
+			return nil
+		}
+		m.release(o, r.Tag, r.Mode)
+		return err
+	}
+	defer p.mu.Unlock()
 	if w.granted {
 		<-w.ch // sent under the same mutex
 		if keep {
 			return nil
 		}
-		e := p.find(w.tag())
-		p.ungrant(e, o, w.mode)
+		e := p.find(r.Tag)
+		p.ungrant(e, o, r.Mode)
 		p.wake(e)
 		p.drop(e)
-		m.used.Add(-1)
-		return err
+	} else {
+		e := w.entry
+		e.remove(w)
+		w.entry = nil
+		p.wake(e)
+		p.drop(e)
+	}
+	m.used.Add(-1)
+	return err
+}
+
+// stop ends a wait that was passed on; it tells whether it was over already.
+func (m *Manager) stop(w *wait) bool {
+	p := m.part(w.goal)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.granted {
+		<-w.ch
+		return true
 	}
 	e := w.entry
+	e.remove(w)
+	w.entry = nil
+	p.wake(e)
+	p.drop(e)
+	return false
+}
+
+func (e *entry) remove(w *wait) {
 	for i, q := range e.queue {
 		if q == w {
 			e.queue = append(e.queue[:i], e.queue[i+1:]...)
-			break
+			return
 		}
 	}
-	w.entry = nil
-	m.used.Add(-1)
-	p.wake(e)
-	p.drop(e)
-	return err
 }
 
 // release gives a lock in the shared table back.
@@ -246,6 +283,44 @@ func (m *Manager) release(o *Owner, t Tag, mode Mode) {
 	p.mu.Unlock()
 	if strong(t, mode) {
 		m.strongFor(t).Add(-1)
+	}
+}
+
+// Pass gives back a lock of the transaction, of kind Tuple. Those who get it now, and could not while it was held, sleep on without
+// having been woken until the owner has given goal back, too, which it holds exclusively: what they want next is something that
+// it keeps as long as that. To others they wait for goal in mode Share, but they do not get it.
+func (m *Manager) Pass(o *Owner, tag Tag, mode Mode, goal Tag) {
+	k := localKey{tag, mode}
+	l, ok := o.held.get(k)
+	if !ok || l.xact+l.session > 1 {
+		m.Release(o, tag, mode, false)
+		return
+	}
+	o.unlog(k)
+	o.held.remove(k)
+	p, q := m.part(tag), m.part(goal)
+	lockTwo(m, tag, goal)
+	if e := p.entries[tag]; e != nil && p.ungrant(e, o, mode) {
+		m.used.Add(-1)
+		n := q.entries[goal]
+		if n != nil && n.holdOf(o) == nil {
+			n = nil
+		}
+		p.wakeInto(e, n, mode.conflicts())
+		p.drop(e)
+	}
+	p.mu.Unlock()
+	if q != p {
+		q.mu.Unlock()
+	}
+}
+
+// lockTwo locks the partitions of two tags, in their order.
+func lockTwo(m *Manager, a, b Tag) {
+	i, j := a.hash()%partitionCount, b.hash()%partitionCount
+	m.parts[min(i, j)].mu.Lock()
+	if i != j {
+		m.parts[max(i, j)].mu.Lock()
 	}
 }
 
@@ -377,7 +452,11 @@ func (p *partition) ungrant(e *entry, o *Owner, mode Mode) bool {
 }
 
 // wake grants, in order, every waiter that conflicts neither with holders nor with those still waiting before it.
-func (p *partition) wake(e *entry) {
+func (p *partition) wake(e *entry) { p.wakeInto(e, nil, 0) }
+
+// wakeInto is wake, but that those who are granted one of some modes go on waiting in the queue of another entry, if there is
+// one. Both partitions are locked.
+func (p *partition) wakeInto(e, next *entry, modes modeMask) {
 	var ahead modeMask
 	rest := e.queue[:0]
 	for _, w := range e.queue {
@@ -386,12 +465,19 @@ func (p *partition) wake(e *entry) {
 			rest = append(rest, w)
 			continue
 		}
-		p.grant(e, w.owner, w.mode)
-		w.granted, w.last, w.entry = true, e.tag, nil
+		if !w.passed {
+			p.grant(e, w.owner, w.mode)
+		}
+		if next != nil && w.mode.mask()&modes != 0 {
+			w.passed, w.goal, w.entry, w.mode = true, next.tag, next, Share
+			w.since.Store(time.Now().UnixNano())
+			w.stage.Store(true)
+			next.queue = append(next.queue, w)
+			continue
+		}
+		w.granted, w.entry = true, nil
 		w.ch <- struct{}{}
 	}
 	clear(e.queue[len(rest):])
 	e.queue = rest
 }
-
-func (w *wait) tag() Tag { return w.last }

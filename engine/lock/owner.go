@@ -141,14 +141,19 @@ func (m *Manager) Release(o *Owner, tag Tag, mode Mode, session bool) bool {
 		o.less(k, l, 0, 1)
 		return true
 	}
+	o.unlog(k)
+	o.less(k, l, 1, 0)
+	return true
+}
+
+// unlog forgets the last acquisition of a lock by the transaction.
+func (o *Owner) unlog(k localKey) {
 	for i := len(o.log) - 1; i >= 0; i-- {
 		if o.log[i] == k {
 			o.log = append(o.log[:i], o.log[i+1:]...)
-			break
+			return
 		}
 	}
-	o.less(k, l, 1, 0)
-	return true
 }
 
 func (o *Owner) less(k localKey, l local, xact, session int32) {

@@ -32,7 +32,7 @@ func (m *Manager) Snapshot() []Info {
 				out = appendModes(out, Info{Tag: e.tag, PID: h.owner.PID(), Granted: true}, h.modes)
 			}
 			for _, w := range e.queue {
-				out = append(out, Info{Tag: e.tag, Mode: w.mode, PID: w.owner.PID(), Since: w.since})
+				out = append(out, Info{Tag: e.tag, Mode: w.mode, PID: w.owner.PID(), Since: time.Unix(0, w.since.Load())})
 			}
 		}
 		p.mu.Unlock()

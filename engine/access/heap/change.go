@@ -32,7 +32,7 @@ func (w *Writer) Delete(tid base.TID) (Result, error) {
 			if err == nil {
 				err = w.replaced(old, nil, false)
 			}
-			w.leave(err == nil)
+			w.leave(taken(xid, err))
 			return res, err
 		case WouldBlock:
 			buf.UnlockRelease()
@@ -150,7 +150,7 @@ func (w *Writer) Update(tid base.TID, values []types.Datum) (Result, error) {
 				err = w.replaced(old, w.form, false)
 			}
 			if err != nil || !retry {
-				w.leave(err == nil)
+				w.leave(taken(xid, err))
 				return res, err
 			}
 		case WouldBlock:
@@ -327,7 +327,7 @@ func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byt
 			if err == nil && chain.Valid() {
 				err = w.lockChain(chain, xid, mode)
 			}
-			w.leave(err == nil)
+			w.leave(taken(xid, err))
 			return res, err
 		}
 		buf.UnlockRelease()

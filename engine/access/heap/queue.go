@@ -60,7 +60,7 @@ func (w *Writer) waitFor(tid base.TID, holder base.XID, mode LockMode, what stri
 	if err == nil {
 		return nil
 	}
-	w.leave(false)
+	w.leave(0)
 	e := *pgerror.From(err) // what interrupts a task is shared
 	return e.WithWhere("while %s tuple (%d,%d) in relation \"%s\"", what, tid.Block, tid.Offset, w.t.Desc.Name)
 }
@@ -86,7 +86,7 @@ func (w *Writer) enqueue(tid base.TID, mode LockMode) error {
 	q.newerAtLocked(rowKey{w.t.file, w.newer})
 	q.members++
 	s.mu.Unlock()
-	w.leave(false)
+	w.leave(0)
 	w.queue, w.queueMode, w.heir = q, mode, false
 	_, err := w.t.s.txns.Locks().Acquire(w.task, w.tx.Proc().Owner(), lock.Request{
 		Tag: q.tag, Mode: queueMode(mode), Timeout: w.wait.Timeout, DeadlockTimeout: w.wait.DeadlockTimeout})
@@ -105,22 +105,30 @@ func queueMode(m LockMode) lock.Mode {
 }
 
 // LeaveQueue gives the place in a queue up, when a change that had to wait is not tried again.
-func (w *Writer) LeaveQueue() { w.leave(false) }
+func (w *Writer) LeaveQueue() { w.leave(0) }
 
-// leave leaves the queue; took tells that the row is the writer's now.
-func (w *Writer) leave(took bool) {
+// taken gives who has the row after a change: xid, or nobody new.
+func taken(xid base.XID, err error) base.XID {
+	if err != nil {
+		return 0
+	}
+	return xid
+}
+
+// leave leaves the queue. When xid, an id of the writer's, has taken the row, the next heir sleeps on until that has ended.
+func (w *Writer) leave(xid base.XID) {
 	q := w.queue
 	if q == nil {
 		return
 	}
 	w.queue = nil
 	if w.heir {
-		w.t.s.txns.Locks().Release(w.tx.Proc().Owner(), q.tag, queueMode(w.queueMode), false)
+		w.pass(q, xid)
 	}
 	s := q.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if took {
+	if xid != 0 {
 		q.passed = time.Time{}
 	}
 	if q.members--; q.members == 0 {
@@ -129,6 +137,16 @@ func (w *Writer) leave(took bool) {
 		}
 		s.n.Store(int32(len(s.m)))
 	}
+}
+
+// pass makes the next in line the heir.
+func (w *Writer) pass(q *rowQueue, xid base.XID) {
+	locks, owner, mode := w.t.s.txns.Locks(), w.tx.Proc().Owner(), queueMode(w.queueMode)
+	if xid == 0 {
+		locks.Release(owner, q.tag, mode, false)
+		return
+	}
+	locks.Pass(owner, q.tag, mode, lock.Transaction(xid))
 }
 
 // foundAtLocked lets others find the queue at a version, where no queue is yet. The shard is locked.

@@ -46,7 +46,7 @@ func (t *Table) NewWriter(task *activity.Task, tx *txn.Tx, wait txn.Wait) *Write
 
 // Reset turns the writer to another table or transaction, keeping its memory.
 func (w *Writer) Reset(t *Table, task *activity.Task, tx *txn.Tx, wait txn.Wait) {
-	w.leave(false)
+	w.leave(0)
 	if w.t != t {
 		w.target, w.next, w.end = base.InvalidBlock, 0, 0
 	}
