@@ -171,40 +171,42 @@ func TestPass(t *testing.T) {
 	}
 }
 
-// TestPassedWaitsEnd: a wait that was passed on has its own lock timeout and search for deadlocks.
+// TestPassedWaitsEnd: a wait that was passed on has its own lock timeout, and its own time until it looks for a deadlock.
 func TestPassedWaitsEnd(t *testing.T) {
-	m := New(Options{})
-	a, b := newClient(m, 1), newClient(m, 2)
-	row, mine, theirs := Tuple(1, 2, base.TID{Block: 3, Offset: 4}), Transaction(100), Transaction(200)
-	b.must(t, m, Request{Tag: theirs, Mode: Exclusive, Session: true})
-	a.must(t, m, Request{Tag: mine, Mode: Exclusive, Session: true})
-	for _, want := range []string{pgerror.LockNotAvailable, pgerror.TRDeadlockDetected} {
+	for want, r := range map[string]Request{
+		pgerror.LockNotAvailable:   {Timeout: 30 * time.Millisecond, DeadlockTimeout: time.Hour},
+		pgerror.TRDeadlockDetected: {DeadlockTimeout: time.Millisecond},
+	} {
+		m := New(Options{})
+		a, b := newClient(m, 1), newClient(m, 2)
+		row, mine, theirs := Tuple(1, 2, base.TID{Block: 3, Offset: 4}), Transaction(100), Transaction(200)
+		b.must(t, m, Request{Tag: theirs, Mode: Exclusive, Session: true})
+		a.must(t, m, Request{Tag: mine, Mode: Exclusive, Session: true})
 		a.must(t, m, Request{Tag: row, Mode: Exclusive})
-		r := Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Millisecond}
-		if want == pgerror.LockNotAvailable {
-			r.Timeout = 20 * time.Millisecond
-		}
+		r.Tag, r.Mode = row, Exclusive
 		b.start(m, r)
 		waitQueued(m, b)
-		for a := b.o.wait.since.Load(); want == pgerror.TRDeadlockDetected && time.Now().UnixNano()-a < int64(20*time.Millisecond); { // it has looked
+		for b.o.wait.lasts() < 10*time.Millisecond { // it has looked, or will give up soon
 			runtime.Gosched()
 		}
 		m.Pass(a.o, row, Exclusive, mine)
-		if want == pgerror.TRDeadlockDetected {
-			a.start(m, Request{Tag: theirs, Mode: Share, DeadlockTimeout: time.Hour})
-			waitQueued(m, a)
-		}
+		passed := time.Now()
+		a.start(m, Request{Tag: theirs, Mode: Share, DeadlockTimeout: time.Hour})
+		waitQueued(m, a)
 		if err := <-b.done; pgerror.Code(err) != want {
 			t.Errorf("%v, not %s", err, want)
 		}
-	}
-	m.Release(b.o, theirs, Exclusive, true)
-	if err := <-a.done; err != nil {
-		t.Error(err)
-	}
-	a.o.Close()
-	if s := m.Snapshot(); len(s) != 0 || m.used.Load() != 0 {
-		t.Fatalf("left: %v, used %d", s, m.used.Load())
+		if d := time.Since(passed); d < r.Timeout {
+			t.Errorf("gave up after %s", d)
+		}
+		m.Release(b.o, theirs, Exclusive, true)
+		if err := <-a.done; err != nil {
+			t.Error(err)
+		}
+		a.o.Close()
+		if s := m.Snapshot(); len(s) != 0 || m.used.Load() != 0 {
+			t.Fatalf("left: %v, used %d", s, m.used.Load())
+		}
 	}
 }
 

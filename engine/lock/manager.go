@@ -178,8 +178,12 @@ func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) 
 	}
 	looked := 0 // searches for deadlocks: one, and one more when the wait has been passed on
 	for {
-		limit := delay
-		if looked > 0 && r.Tag.Kind != KindTuple {
+		limit := max(delay-w.lasts(), time.Nanosecond)
+		switch {
+		case looked < w.looks():
+		case r.Tag.Kind == KindTuple:
+			limit = delay // it may be passed on meanwhile
+		default:
 			limit = 0
 		}
 		if r.Timeout > 0 {
@@ -198,15 +202,21 @@ func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) 
 		if r.Timeout > 0 && w.lasts() >= r.Timeout {
 			return m.giveUp(o, r, p, pgerror.New(pgerror.LockNotAvailable, "canceling statement due to lock timeout"), true)
 		}
-		if looked == 0 || looked == 1 && w.stage.Load() {
-			if looked++; w.stage.Load() {
-				looked = 2
-			}
+		if n := w.looks(); looked < n && w.lasts() >= delay {
+			looked = n
 			if err := m.checkDeadlock(o); err != nil {
 				return m.giveUp(o, r, p, err, true)
 			}
 		}
 	}
+}
+
+// looks gives how many searches for deadlocks a wait needs.
+func (w *wait) looks() int {
+	if w.stage.Load() {
+		return 2
+	}
+	return 1
 }
 
 // lasts tells how long a wait has lasted.
