@@ -117,6 +117,45 @@ func TestRowKeptKeepsOthersWaiting(t *testing.T) {
 	wants(t, c.run("select * from t order by a"), "1|2\n100|100")
 }
 
+// TestLostConfirmation: the page may forget that a row was kept. Who has waited for the token then waits for the transaction, and
+// does not ask for the token again and again.
+func TestLostConfirmation(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	steps(t, c, "create table t (a int primary key, b int unique)")
+	a := halfInsert(t, e, "insert into t values (1, 1)")
+	a.c.s.Proc.Tx().UnlockToken(a.token)
+	for i, insert := range []string{"insert into t values (1, 2) on conflict (a) do update set b = excluded.b + 1", "insert into t values (1, 3)",
+		"insert into t values (7, 7), (1, 4)"} {
+		b := connect(t, e)
+		got := make(chan string, 1)
+		go func() { got <- b.run(insert) }()
+		for c.run("select count(*) from pg_locks where locktype = 'transactionid' and not granted") != strconv.Itoa(i+1) {
+		}
+		defer func() { wants(t, (<-got)[:5], []string{"INSER", "ERROR", "ERROR"}[i]) }()
+	}
+	steps(t, a.c, "commit")
+}
+
+// TestConfirmationLogsAnImage: the mark of a row goes without a record, so that the page's first change after a checkpoint needs an
+// image as with hints.
+func TestConfirmationLogsAnImage(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	steps(t, c, "create table t (a int primary key, b int unique)")
+	a := halfInsert(t, e, "insert into t values (1, 1)")
+	steps(t, c, "checkpoint")
+	before := e.cluster.Log.Counts().Images
+	if err := a.w.Confirm(a.tid); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.cluster.Log.Counts().Images - before; n != 1 {
+		t.Errorf("%d images", n)
+	}
+	a.c.s.Proc.Tx().UnlockToken(a.token)
+	steps(t, a.c, "commit")
+}
+
 // TestTokenGoesWithTheSavepoint: an error in the middle of the insertion ends the wait of others.
 func TestTokenGoesWithTheSavepoint(t *testing.T) {
 	e := testEngine(t, newCluster(t))

@@ -193,6 +193,7 @@ func (t *Target) Recheck(x *Context, index base.OID, tid base.TID) error {
 			return err
 		}
 		rest := &others{&t.prober, tid}
+		var w waiter
 		for {
 			c, err := ix.writer.FindConflict(key, rest)
 			if err != nil || !c.Found {
@@ -201,7 +202,7 @@ func (t *Target) Recheck(x *Context, index base.OID, tid base.TID) error {
 			if c.Wait == 0 {
 				return t.refuse(x, ix, t.old, c)
 			}
-			if err := x.await(c); err != nil {
+			if err := w.await(x, c); err != nil {
 				return err
 			}
 		}

@@ -19,6 +19,7 @@ import (
 type conflictOp struct {
 	m        *modifyOp
 	several  bool // unique indexes: a row may be met in one before the next refuses it
+	waiter   waiter
 	arbiters []*targetIndex
 	scans    []*btree.Scan
 	set      []eval.Node
@@ -64,6 +65,7 @@ func (in *Instance) conflictOp(m *modifyOp) (*conflictOp, error) {
 // insert inserts m.values, or updates the row in its way, or does nothing. It gives the row for RETURNING, or nil.
 func (c *conflictOp) insert(x *Context) ([]types.Datum, error) {
 	defer c.m.target.writer.LeaveQueue()
+	c.waiter = waiter{}
 	for {
 		at, found, retry, err := c.look(x)
 		if err != nil {
@@ -137,7 +139,7 @@ func (c *conflictOp) look(x *Context) (at base.TID, found, retry bool, err error
 				case mvcc.Live, mvcc.SelfInsert:
 					return version, true, false, nil
 				case mvcc.Inserting, mvcc.Speculating, mvcc.Deleting:
-					return at, false, true, x.await(btree.Conflict{Wait: holder, Speculative: st == mvcc.Speculating})
+					return at, false, true, c.waiter.await(x, btree.Conflict{TID: tid, Wait: holder, Speculative: st == mvcc.Speculating})
 				}
 			}
 		}
@@ -164,7 +166,7 @@ func (c *conflictOp) tryInsert(x *Context) (bool, error) {
 			x.Tx.UnlockToken(token)
 		}
 		if met.Wait != 0 {
-			return false, x.await(met)
+			return false, c.waiter.await(x, met)
 		}
 		return false, nil
 	}

@@ -280,12 +280,13 @@ func (t *Target) remove(x *Context, tid base.TID) (heap.Result, error) {
 // insertEntry adds a row's entry to one index. It waits for transactions that decide over an equal key; a conflict with a
 // live row is told.
 func (t *Target) insertEntry(x *Context, ix *targetIndex, values []types.Datum, tid base.TID) (btree.Conflict, error) {
+	var w waiter
 	for {
 		c, err := t.tryEntry(x, ix, values, tid)
 		if err != nil || c.Wait == 0 {
 			return c, err
 		}
-		if err := x.await(c); err != nil {
+		if err := w.await(x, c); err != nil {
 			return c, err
 		}
 	}
@@ -312,9 +313,17 @@ func (t *Target) tryEntry(x *Context, ix *targetIndex, values []types.Datum, tid
 	return btree.Conflict{}, x.After.Note(&RowChange{Kind: Recheck, Rel: t.rel, Index: ix.desc, New: tid})
 }
 
-// await waits for who decides over an entry that is in the way.
-func (x *Context) await(c btree.Conflict) error {
-	if c.Speculative {
+// waiter waits for those who decide over one key.
+type waiter struct {
+	tid base.TID // of the row whose token was waited for
+	xid base.XID
+}
+
+// await waits for who decides over an entry that is in the way. A row whose token is free cannot be taken back any more, though its
+// page may say so still (heap.Writer.Confirm).
+func (w *waiter) await(x *Context, c btree.Conflict) error {
+	if c.Speculative && (w.tid != c.TID || w.xid != c.Wait) {
+		w.tid, w.xid = c.TID, c.Wait
 		return x.Tx.Manager().WaitForToken(x.Task, x.Tx.Proc(), c.Wait, x.Wait)
 	}
 	return x.Tx.Manager().WaitFor(x.Task, x.Tx.Proc(), c.Wait, x.Wait)

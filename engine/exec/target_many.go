@@ -67,6 +67,7 @@ func (t *Target) insertBatch(x *Context, ix *targetIndex, rows [][]types.Datum, 
 	if err := t.collect(x, ix, rows, tids); err != nil {
 		return false, err
 	}
+	var w waiter
 	for done := 0; done < len(b.sorted); {
 		n, c, err := ix.writer.InsertMany(b.sorted[done:], &t.prober)
 		for _, k := range b.order[done : done+n] {
@@ -80,7 +81,7 @@ func (t *Target) insertBatch(x *Context, ix *targetIndex, rows [][]types.Datum, 
 		case c.Found && c.Wait == 0:
 			return false, nil
 		case c.Found:
-			if err := x.await(c); err != nil {
+			if err := w.await(x, c); err != nil {
 				return false, err
 			}
 		}

@@ -90,17 +90,17 @@ func (w *Writer) Undo(tid base.TID) error {
 	return err
 }
 
-// Confirm makes a row that InsertSpeculative put in an ordinary one. Nothing is logged: the mark matters only while the
-// transaction runs.
+// Confirm makes a row that InsertSpeculative put in an ordinary one. As a hint it may be lost: the mark matters only while the
+// transaction runs, and then only to those who have not waited for its token.
 func (w *Writer) Confirm(tid base.TID) error {
 	buf, t, err := w.latch(tid)
 	if err != nil {
 		return err
 	}
-	buf.MarkDirty()
 	t.SetMask(t.Mask() &^ tuple.Speculative)
+	err = w.t.hinted(buf)
 	buf.UnlockRelease()
-	return nil
+	return err
 }
 
 // endVersion writes the end of a version: who, with which bits, and where the next one is.
