@@ -89,6 +89,33 @@ func TestDatabaseTablespace(t *testing.T) {
 	}
 }
 
+// TestPreparedTransactionKeepsItsDatabase pins DROP DATABASE beside a prepared transaction, whose tables went with the database.
+func TestPreparedTransactionKeepsItsDatabase(t *testing.T) {
+	e := prepareEngine(t, newCluster(t))
+	c := connect(t, e)
+	steps(t, c, "create tablespace fast location '/disk'", "create database x")
+	x := connectTo(t, e, "x")
+	steps(t, x, "begin", "create table t (i int)", "prepare transaction 'one'", "begin", "create table u (i int)", "prepare transaction 'two'")
+	const other = "There are 1 other session(s) and 2 prepared transaction(s) using the database."
+	wants(t, c.run("drop database x"), "ERROR 55006: database \"x\" is being accessed by other users\nDETAIL "+other)
+	steps(t, x, "rollback prepared 'two'")
+	x.leave()
+	const detail = "\nDETAIL There is 1 prepared transaction using the database."
+	for sql, want := range map[string]string{
+		"drop database x":                      "database \"x\" is being accessed by other users",
+		"drop database x with (force)":         "database \"x\" is being used by prepared transactions",
+		"alter database x rename to y":         "database \"x\" is being accessed by other users",
+		"create database y template x":         "source database \"x\" is being accessed by other users",
+		"alter database x set tablespace fast": "database \"x\" is being accessed by other users",
+	} {
+		wants(t, c.run(sql), "ERROR 55006: "+want+detail)
+	}
+	x = connectTo(t, e, "x")
+	steps(t, x, "commit prepared 'one'", "insert into t values (1)")
+	x.leave()
+	steps(t, c, "drop database x")
+}
+
 // TestMovedDatabasePowerCuts cuts the power at random writes while a database moves back and forth between tablespaces.
 func TestMovedDatabasePowerCuts(t *testing.T) {
 	fs := newCluster(t).(*vfs.Mem)

@@ -62,8 +62,8 @@ func createDatabase(c *Context, node *pg_query.Node) (string, error) {
 	if err := c.lockObject(bootstrap.RelDatabase, t.OID, lock.Share); err != nil {
 		return "", err
 	}
-	if n := c.Host.Sessions(t.OID, c.Session); n > 0 {
-		return "", pgerror.Newf(pgerror.ObjectInUse, "source database \"%s\" is being accessed by other users", t.Name).WithDetail("%s", otherSessions(n))
+	if err := c.unused(t, "source database"); err != nil {
+		return "", err
 	}
 	home, err := c.newHome(o.home, t)
 	if err != nil {
@@ -97,11 +97,39 @@ func createDatabase(c *Context, node *pg_query.Node) (string, error) {
 	return "CREATE DATABASE", c.dependOwner(object{bootstrap.RelDatabase, oid, 0}, o.owner)
 }
 
-func otherSessions(n int) string {
-	if n == 1 {
-		return "There is 1 other session using the database."
+// unused fails while others are in a database, or prepared transactions have to do with it.
+func (c *Context) unused(d *catalog.Database, what string) error {
+	sessions, prepared := c.Host.Sessions(d.OID, c.Session), c.preparedIn(d.OID)
+	e := pgerror.Newf(pgerror.ObjectInUse, "%s \"%s\" is being accessed by other users", what, d.Name)
+	switch {
+	case sessions == 0 && prepared == 0:
+		return nil
+	case sessions > 0 && prepared > 0:
+		return e.WithDetail("There are %d other session(s) and %d prepared transaction(s) using the database.", sessions, prepared)
+	case sessions == 1:
+		return e.WithDetail("There is 1 other session using the database.")
+	case sessions > 1:
+		return e.WithDetail("There are %d other sessions using the database.", sessions)
 	}
-	return "There are " + itoa(n) + " other sessions using the database."
+	return e.WithDetail("%s", thereArePrepared(prepared))
+}
+
+// preparedIn counts the prepared transactions of a database.
+func (c *Context) preparedIn(db base.OID) int {
+	n := 0
+	for _, p := range c.Tx.Manager().Prepared() {
+		if p.Database == db {
+			n++
+		}
+	}
+	return n
+}
+
+func thereArePrepared(n int) string {
+	if n == 1 {
+		return "There is 1 prepared transaction using the database."
+	}
+	return "There are " + itoa(n) + " prepared transactions using the database."
 }
 
 func (o *databaseOptions) read(c *Context, list []*pg_query.Node) error {
@@ -184,12 +212,16 @@ func dropDatabase(c *Context, node *pg_query.Node) (string, error) {
 		return "", err
 	}
 	if force {
+		if n := c.preparedIn(d.OID); n > 0 {
+			return "", pgerror.Newf(pgerror.ObjectInUse, "database \"%s\" is being used by prepared transactions", d.Name).
+				WithDetail("%s", thereArePrepared(n))
+		}
 		if err := c.Host.Disconnect(d.OID, c.Session); err != nil {
 			return "", err
 		}
 	}
-	if n := c.Host.Sessions(d.OID, c.Session); n > 0 {
-		return "", pgerror.Newf(pgerror.ObjectInUse, "database \"%s\" is being accessed by other users", d.Name).WithDetail("%s", otherSessions(n))
+	if err := c.unused(d, "database"); err != nil {
+		return "", err
 	}
 	o := object{bootstrap.RelDatabase, d.OID, 0}
 	if err := c.sharedComment(o, ""); err != nil {
@@ -226,8 +258,8 @@ func (c *Context) renameDatabase(from, to string) error {
 	if d.OID == c.database() {
 		return pgerror.New(pgerror.FeatureNotSupported, "current database cannot be renamed")
 	}
-	if n := c.Host.Sessions(d.OID, c.Session); n > 0 {
-		return pgerror.Newf(pgerror.ObjectInUse, "database \"%s\" is being accessed by other users", from).WithDetail("%s", otherSessions(n))
+	if err := c.unused(d, "database"); err != nil {
+		return err
 	}
 	return c.editRow(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex,
 		func(r catalog.Row) { r.SetText(bootstrap.ColDatabaseDatname, to) }, oidKey(d.OID))

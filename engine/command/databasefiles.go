@@ -67,13 +67,7 @@ func (c *Context) moveDatabase(d *catalog.Database, name string) error {
 	if err != nil || home == d.Tablespace {
 		return err
 	}
-	unused := func() error {
-		if n := c.Host.Sessions(d.OID, c.Session); n > 0 {
-			return pgerror.Newf(pgerror.ObjectInUse, "database \"%s\" is being accessed by other users", d.Name).WithDetail("%s", otherSessions(n))
-		}
-		return nil
-	}
-	if err := unused(); err != nil {
+	if err := c.unused(d, "database"); err != nil {
 		return err
 	}
 	files, err := c.databaseFiles(d)
@@ -102,9 +96,6 @@ func (c *Context) moveDatabase(d *catalog.Database, name string) error {
 		if err := c.copyRelation(src, dst); err != nil {
 			return err
 		}
-	}
-	if err := unused(); err != nil { // somebody may have come while the files were copied
-		return err
 	}
 	c.Tx.AddCleaner(&movedDatabase{c.Host, d.OID})
 	return c.editRow(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex,
