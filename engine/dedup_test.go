@@ -44,3 +44,29 @@ func TestEqualKeysShareItems(t *testing.T) {
 		t.Errorf("an index without lists has %d bytes after REINDEX", n)
 	}
 }
+
+// TestEqualKeysWithoutLog has the lists of temporary and unlogged tables give the rows that the tables have.
+func TestEqualKeysWithoutLog(t *testing.T) {
+	c := connect(t, testEngine(t, newCluster(t)))
+	for _, kind := range []string{"temp", "unlogged"} {
+		name := "w_" + kind
+		c.run("create " + kind + " table " + name + " (id int primary key, k int, s text)")
+		c.run("create index on " + name + " (k); create index on " + name + " (s desc, k)")
+		for round := range 6 {
+			at := strconv.Itoa(round * 4000)
+			c.run("insert into " + name + " select " + at + " + i, i % 7, 'v' || i % 3 from generate_series(1, 4000) i")
+			c.run("delete from " + name + " where id % 5 = " + strconv.Itoa(round%5))
+			c.run("update " + name + " set k = (k + 1) % 7 where id % 11 = " + strconv.Itoa(round))
+			if round%2 == 1 {
+				c.run("vacuum " + name)
+			}
+			sum := "select k, s, count(*), sum(id) from " + name + " where k >= 0 and s >= '' group by k, s order by k, s"
+			c.run("set enable_seqscan = on; set enable_indexscan = off; set enable_bitmapscan = off; set enable_indexonlyscan = off")
+			want := c.run(sum)
+			c.run("set enable_seqscan = off; set enable_indexscan = on; set enable_bitmapscan = on; set enable_indexonlyscan = on")
+			if got := c.run(sum); got != want {
+				t.Fatalf("%s, round %d: by index:\n%s\nby table:\n%s", kind, round, got, want)
+			}
+		}
+	}
+}
