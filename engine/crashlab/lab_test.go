@@ -91,6 +91,11 @@ func image() (*vfs.Mem, error) {
 		create unlogged table u (id serial primary key, v text); create sequence s`); err != nil {
 		return nil, err
 	}
+	for _, q := range []string{"create tablespace elsewhere location '/elsewhere'", "create database aside"} {
+		if _, err := c.query(q); err != nil {
+			return nil, err
+		}
+	}
 	c.close(e)
 	return fs, e.Shutdown()
 }

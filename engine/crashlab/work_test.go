@@ -377,6 +377,8 @@ func (w *worker) maintain(r *rand.Rand, l *ledger) action {
 		return action{sql: "vacuum " + name, alone: true}
 	case op < 7 && !strings.HasPrefix(name, "pg_"):
 		return action{sql: "vacuum full " + name, alone: true}
+	case op == 7: // a database that nobody is in
+		return action{sql: "alter database aside set tablespace " + []string{"elsewhere", "pg_default"}[r.IntN(2)], alone: true}
 	case op < 9:
 		return action{sql: "checkpoint", alone: true}
 	case op == 9:
