@@ -129,6 +129,12 @@ func (s *Server) Active() int { return int(s.active.Load()) }
 // Accepted gives the number of connections ever taken.
 func (s *Server) Accepted() int { return int(s.accepted.Load()) }
 
+// Arriving gives the number of connections whose clients are not authenticated.
+func (s *Server) Arriving() int {
+	n, _ := s.clients.Lobby.Count()
+	return n
+}
+
 // Logins gives the number of clients that look themselves up in the catalogs, and that of those who wait to.
 func (s *Server) Logins() (busy, waiting int) { return s.clients.Logins.Waiting() }
 

@@ -93,8 +93,7 @@ func (s *server) sources() admin.Sources {
 }
 
 func (s *server) capacity() admin.Capacity {
-	logging, waiting := s.front.Logins()
-	return admin.Capacity{Clients: s.front.Limits().Clients, Connected: s.front.Active(), LoggingIn: logging + waiting, Refused: s.front.Refused(),
+	return admin.Capacity{Clients: s.front.Limits().Clients, Connected: s.front.Active(), LoggingIn: s.front.Arriving(), Refused: s.front.Refused(),
 		Memory: s.front.Memory()}
 }
 

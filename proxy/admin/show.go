@@ -230,7 +230,7 @@ func (b *Backend) lists(s *session.Session) (Table, error) {
 		name string
 		n    int
 	}{
-		{"databases", len(names) + 1}, {"users", len(b.userNames())}, {"pools", pools + 1}, {"free_clients", max(0, c.Clients-c.Connected)},
+		{"databases", len(names) + 1}, {"users", len(b.userNames())}, {"pools", pools + 1}, {"free_clients", max(0, c.Clients-c.Connected+c.LoggingIn)},
 		{"used_clients", c.Connected - c.LoggingIn}, {"login_clients", c.LoggingIn}, {"free_servers", backends - used}, {"used_servers", used},
 		{"dns_names", 0}, {"dns_zones", 0}, {"dns_queries", 0}, {"dns_pending", 0},
 	} {

@@ -77,9 +77,9 @@ const (
 
 // Capacity is what the server has room for.
 type Capacity struct {
-	Clients   int // that may be connected
-	Connected int
-	LoggingIn int
+	Clients   int // that may be logged in
+	Connected int // logged in or on the way
+	LoggingIn int // of them on the way
 	Refused   int
 	Memory    int64 // bytes of heap and stacks
 }
