@@ -1,6 +1,7 @@
 package activity
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,8 @@ type Task struct {
 	pressed   *atomic.Bool // others wait for a slot that this task may hold; nil: there are no others
 	patience  int64        // how long they wait for a task that goes on, in nanoseconds
 	slice     int64        // since when they wait, as far as the task has noticed, in Unix nanoseconds; zero: not yet
+	breaths   uint32       // calls of Breathe since it got its slot
+	ran       int64        // since when it has had the processor, as far as it has noticed, likewise
 	interrupt atomic.Pointer[pgerror.Error]
 	fatal     atomic.Pointer[pgerror.Error] // why the session must end
 	wake      func()
@@ -60,16 +63,43 @@ func (t *Task) SetPressure(pressed *atomic.Bool, patience time.Duration) {
 	t.pressed, t.patience = pressed, int64(patience)
 }
 
+// Every lookAt calls Breathe looks whether the task has had the processor for longer than share.
+const (
+	lookAt = 4
+	share  = 200 * time.Microsecond
+)
+
 // BeginSlice says that the task has just got its slot.
-func (t *Task) BeginSlice() { t.slice = 0 }
+func (t *Task) BeginSlice() { t.slice, t.breaths, t.ran = 0, 0, 0 }
 
 // Breathe is Interrupted at a place without pins, latches and mutexes, as between two batches of rows: a statement that has
-// had its slot for long there lets one go first that has not begun.
+// had its slot for long there lets one go first that has not begun, and one that has computed for a while lets others have the
+// processor, since the scheduler of Go would take it away after 10 ms only.
 func (t *Task) Breathe() error {
-	if t.pressed != nil && t.pressed.Load() && t.held == 0 {
-		t.makeRoom(time.Now().UnixNano())
+	t.breaths++
+	pressed := t.pressed != nil && t.pressed.Load()
+	if (pressed || t.breaths%lookAt == 0) && t.held == 0 {
+		now := time.Now().UnixNano()
+		if pressed {
+			t.makeRoom(now)
+		}
+		if t.had(now) {
+			runtime.Gosched()
+		}
 	}
 	return t.Interrupted()
+}
+
+// had tells whether the task has had its share of the processor; then the next begins when it is asked again.
+func (t *Task) had(now int64) bool {
+	switch {
+	case t.ran == 0:
+		t.ran = now
+	case now-t.ran > int64(share):
+		t.ran = 0
+		return true
+	}
+	return false
 }
 
 func (t *Task) makeRoom(now int64) {

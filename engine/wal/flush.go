@@ -110,6 +110,7 @@ func (l *Log) lead(task *activity.Task, what need) {
 	err := l.Err()
 	if err == nil {
 		if task != nil && what == durable {
+			runtime.Gosched() // whoever is about to commit joins
 			l.gather(task)
 		}
 		target := l.InsertLSN()

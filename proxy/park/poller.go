@@ -14,14 +14,15 @@ import (
 )
 
 const (
-	batch     = 128                   // events that one look at the set takes
-	stall     = 2 * time.Millisecond  // a runner that stays longer with one client is replaced
-	lazy      = 20 * time.Millisecond // how seldom stalls are looked for while nothing runs
-	keepIdle  = 64                    // runners that are kept for later
-	spinTime  = 30 * time.Microsecond // how long the watching runner looks before it sleeps
-	spinLuck  = 4                     // failures more than successes that end spinning
-	spinPause = 64                    // looks without spinning before it is tried again
-	yieldAt   = 16                    // clients after which a runner lets other goroutines have the processor
+	batch     = 128                    // events that one look at the set takes
+	stall     = 2 * time.Millisecond   // a runner that stays longer with one client is replaced
+	lazy      = 20 * time.Millisecond  // how seldom stalls are looked for while nothing runs
+	alert     = 250 * time.Microsecond // how often events are looked for while runners stay long with their clients
+	keepIdle  = 64                     // runners that are kept for later
+	spinTime  = 30 * time.Microsecond  // how long the watching runner looks before it sleeps
+	spinLuck  = 4                      // failures more than successes that end spinning
+	spinPause = 64                     // looks without spinning before it is tried again
+	yieldAt   = 16                     // clients after which a runner lets other goroutines have the processor
 )
 
 // Poller watches the clients that rest and runs those that are ready.
@@ -37,6 +38,7 @@ type Poller struct {
 	limit     int               // runners at work at a time
 	active    int               // guarded by mu: runners that are at work and not out
 	searching int               // guarded by mu: those of them that were woken and have not taken a client yet
+	stalled   int               // guarded by mu: runners that were found to stay with one client at the monitor's last look
 	watching  bool              // guarded by mu: a runner waits for events; if none does, one at work will look
 	total     int               // guarded by mu: runners
 	queue     queue             // guarded by mu
@@ -216,37 +218,62 @@ func (p *Poller) wakeLocked() {
 	go r.loop()
 }
 
-// monitor finds runners that stay long with one client, so that others do not wait behind it.
+// monitor finds runners that stay long with one client, so that others do not wait behind it. While there are some, it looks for
+// events, too: those who compute can keep the runtime from waking who watches for 10 ms.
 func (p *Poller) monitor() {
 	defer p.wg.Done()
 	pause := stall
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	for {
+	var events [batch]unix.EpollEvent
+	for last := time.Now(); ; {
 		select {
 		case <-p.stop:
 			return
 		case <-timer.C:
 		}
 		p.mu.Lock()
-		if p.active == 0 {
-			pause = min(2*pause, lazy)
-		} else {
-			pause = stall
+		now := time.Now()
+		if now.Sub(last) >= stall {
+			last = now
 			p.replaceStalledLocked()
 		}
+		stalled := p.stalled > 0
+		switch {
+		case stalled:
+			pause = alert
+		case p.active == 0:
+			pause = min(2*max(pause, stall), lazy)
+		default:
+			pause = stall
+		}
 		p.mu.Unlock()
+		if stalled {
+			if n := p.look(events[:]); n > 0 {
+				p.take(events[:n])
+				p.mu.Lock()
+				p.fillLocked()
+				p.mu.Unlock()
+			}
+		}
 		timer.Reset(pause)
 	}
 }
 
 // replaceStalledLocked counts out the runners that have been with the same client at the last look too.
 func (p *Poller) replaceStalledLocked() {
+	p.stalled = 0
 	for r := range p.busy {
 		n := r.served.Load()
-		if !r.out && !r.searching && n == r.seen {
-			r.out = true
-			p.active--
+		if same := !r.searching && n == r.seen; same {
+			if !r.out {
+				r.out = true
+				p.active--
+				r.stalled = true
+			}
+			if r.stalled {
+				p.stalled++
+			}
 		}
 		r.seen = n
 	}

@@ -16,6 +16,7 @@ type Runner struct {
 	wake      chan struct{}
 	searching bool          // guarded by p.mu
 	out       bool          // guarded by p.mu: waits, or is long with one client, and so does not count as active
+	stalled   bool          // guarded by p.mu: out because it is long with one client
 	seen      uint64        // guarded by p.mu: of served, at the monitor's last look
 	served    atomic.Uint64 // clients begun or ended
 	events    [batch]unix.EpollEvent
@@ -25,6 +26,7 @@ type Runner struct {
 func (r *Runner) Blocking() {
 	p := r.p
 	p.mu.Lock()
+	r.stalled = false
 	if !r.out {
 		r.out = true
 		p.active--
@@ -43,7 +45,7 @@ func (r *Runner) Unblocked() {
 
 func (r *Runner) backLocked() {
 	if r.out {
-		r.out = false
+		r.out, r.stalled = false, false
 		r.p.active++
 	}
 }
