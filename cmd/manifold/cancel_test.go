@@ -200,22 +200,26 @@ func TestCancelWhileQueued(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		hog, c := newRawClient(t, addr, secure), newRawClient(t, addr, secure)
 		hog.query("select count(*) from generate_series(1, 100000000000)")
-		c.query("select 1") // nobody can look whether it is queued yet; a request that comes too early does nothing
-		answered := make(chan string, 1)
-		go func() { answered <- c.answer() }()
-		for done := false; !done; {
-			select {
-			case got := <-answered:
-				if done = true; got != "57014" && got != "1" { // it may have been there first
-					t.Errorf("the queued statement ended with %q", got)
-				}
-			case <-time.After(20 * time.Millisecond):
-				c.cancel(c.secret)
-			}
+		c.query("select 1")                                     // nobody can look whether it is queued yet; a request that comes too early does nothing
+		if got := c.cancelled(); got != "57014" && got != "1" { // it may have been there first
+			t.Errorf("the queued statement ended with %q", got)
 		}
-		hog.cancel(hog.secret)
-		if got := hog.answer(); got != "57014" {
+		if got := hog.cancelled(); got != "57014" {
 			t.Errorf("the statement that ran ended with %q", got)
+		}
+	}
+}
+
+// cancelled asks for the end of the statement that was sent until it has ended, and gives how.
+func (c *rawClient) cancelled() string {
+	answered := make(chan string, 1)
+	go func() { answered <- c.answer() }()
+	for {
+		select {
+		case got := <-answered:
+			return got
+		case <-time.After(20 * time.Millisecond):
+			c.cancel(c.secret)
 		}
 	}
 }
