@@ -8,6 +8,7 @@ import (
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
+	"manifold/engine/storage"
 	"manifold/engine/txn"
 	"manifold/engine/vector"
 	"manifold/engine/wal"
@@ -80,7 +81,7 @@ func (c *Context) moveDatabase(d *catalog.Database, name string) error {
 				WithHint("You must move them back to the database's default tablespace before using this command.")
 		}
 	}
-	if err := c.Host.Checkpoint(c.Task); err != nil { // or files of an earlier move may still be there, emptied
+	if err := c.clearPlace(home, d.OID); err != nil {
 		return err
 	}
 	if err := c.Tx.Manager().Pool().Storage().CreateDatabase(home, d.OID); err != nil {
@@ -100,6 +101,29 @@ func (c *Context) moveDatabase(d *catalog.Database, name string) error {
 	c.Tx.AddCleaner(&movedDatabase{c.Host, d.OID})
 	return c.editRow(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex,
 		func(r catalog.Row) { r.SetOID(bootstrap.ColDatabaseDattablespace, home) }, oidKey(d.OID))
+}
+
+// clearPlace removes the files of a database from a tablespace where it has no relations: those that an earlier move from there
+// has emptied, until a checkpoint, and what a crash left of one to there.
+func (c *Context) clearPlace(space, db base.OID) error {
+	pool := c.Tx.Manager().Pool()
+	var files []base.RelFile
+	err := pool.Storage().Each(func(f storage.File) error {
+		if f.Space == space && f.Database == db {
+			files = append(files, f.RelFile)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		pool.DropRelation(f)
+		if err := pool.Storage().Unlink(f); err != nil {
+			return err
+		}
+	}
+	return c.Host.Checkpoint(c.Task)
 }
 
 // movedDatabase has a database's place read again once the transaction that moved it has ended.
