@@ -6,7 +6,7 @@ import (
 )
 
 // lobbyPatience is how long a client that has nothing to wait for here may take to log in when others want its place.
-const lobbyPatience = 5 * time.Second
+const lobbyPatience = 3 * time.Second
 
 // Lobby is the clients that have connected and have not authenticated themselves. It has places of its own, so that a storm of
 // connections that say nothing, or stop in the middle, keeps nobody who is known from coming in or from working: when it is full,
