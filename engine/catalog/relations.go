@@ -9,6 +9,7 @@ import (
 	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
+	"manifold/engine/setting"
 	"manifold/engine/types"
 )
 
@@ -275,7 +276,7 @@ func indexFromRow(r Row, desc *relation.Desc) *relation.Index {
 		Predicate: r.Text(bootstrap.ColIndexIndpred), Method: "btree", Fillfactor: desc.Fillfactor, Desc: desc,
 	}
 	if s, ok := desc.Options["deduplicate_items"]; ok {
-		on, ok := BoolOption(s)
+		on, ok := setting.ParseBool(s)
 		x.KeepDuplicates = ok && !on
 	}
 	if !r.Null(bootstrap.ColIndexIndexprs) {
@@ -295,25 +296,6 @@ func indexFromRow(r Row, desc *relation.Desc) *relation.Index {
 		})
 	}
 	return x
-}
-
-// BoolOption reads a storage parameter that is on or off: words may be cut as far as they are told apart.
-func BoolOption(s string) (on, ok bool) {
-	s = strings.ToLower(s)
-	if s == "" || s == "o" {
-		return false, false
-	}
-	for _, w := range [...]string{"true", "yes", "on", "1"} {
-		if strings.HasPrefix(w, s) {
-			return true, true
-		}
-	}
-	for _, w := range [...]string{"false", "no", "off", "0"} {
-		if strings.HasPrefix(w, s) {
-			return false, true
-		}
-	}
-	return false, false
 }
 
 // nameConstraints tells unique and primary-key indexes the constraint they stand for.

@@ -7,8 +7,8 @@ import (
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
-	"manifold/engine/catalog"
 	"manifold/engine/pgerror"
+	"manifold/engine/setting"
 )
 
 // option is a storage parameter: its kind ('i' integer, 'b' boolean, 'r' real) and bounds.
@@ -100,7 +100,7 @@ func (o option) check(e *pg_query.DefElem) (string, error) {
 		if e.Arg == nil {
 			return "true", nil
 		}
-		if _, ok := catalog.BoolOption(text); !ok {
+		if _, ok := setting.ParseBool(text); !ok {
 			return "", pgerror.Newf(pgerror.InvalidParameterValue, "invalid value for boolean option \"%s\": %s", e.Defname, text)
 		}
 		return text, nil

@@ -1,6 +1,10 @@
 package command
 
-import "strconv"
+import (
+	"strconv"
+
+	"manifold/engine/setting"
+)
 
 // intOption gives a storage parameter of a table that ALTER TABLE checked, or what holds without one.
 func intOption(options map[string]string, name string, otherwise int64) int64 {
@@ -18,7 +22,7 @@ func realOption(options map[string]string, name string, otherwise float64) float
 }
 
 func boolOption(options map[string]string, name string, otherwise bool) bool {
-	if v, ok := parseBool(options[name]); ok {
+	if v, ok := setting.ParseBool(options[name]); ok {
 		return v
 	}
 	return otherwise

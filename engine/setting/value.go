@@ -69,7 +69,7 @@ func (s *Setting) CheckChange(superuser bool) error {
 func (s *Setting) Parse(text string) (Value, error) {
 	switch s.Kind {
 	case Bool:
-		if b, ok := parseBool(text); ok {
+		if b, ok := ParseBool(text); ok {
 			return Value{Bool: b}, nil
 		}
 		return Value{}, pgerror.Newf(pgerror.InvalidParameterValue, "parameter %q requires a Boolean value", s.Name)
@@ -88,7 +88,8 @@ func (s *Setting) Parse(text string) (Value, error) {
 	return Value{Str: text}, nil
 }
 
-func parseBool(text string) (value, ok bool) {
+// ParseBool reads a setting or storage parameter that is on or off: words may be cut as far as they are told apart.
+func ParseBool(text string) (value, ok bool) {
 	t := strings.ToLower(text)
 	if t == "" {
 		return false, false
@@ -120,7 +121,7 @@ func (s *Setting) parseEnum(text string) (Value, error) {
 
 // enumAlias reads the spellings of booleans that enums with on and off take silently.
 func (s *Setting) enumAlias(text string) (string, bool) {
-	b, ok := parseBool(text)
+	b, ok := ParseBool(text)
 	if !ok || len(text) == 0 || strings.EqualFold(text, "t") || strings.EqualFold(text, "f") {
 		return "", false
 	}
