@@ -1,6 +1,8 @@
 package command
 
 import (
+	"slices"
+
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
@@ -27,13 +29,15 @@ func (c *Context) newHome(name string, template *catalog.Database) (base.OID, er
 	if err != nil {
 		return 0, err
 	}
-	for _, f := range files {
-		if f.Space == home {
-			return 0, pgerror.Newf(pgerror.FeatureNotSupported, "cannot assign new default tablespace \"%s\"", name).
-				WithDetail("There is a conflict because database \"%s\" already has some tables in this tablespace.", template.Name)
-		}
+	if anyIn(files, home) {
+		return 0, pgerror.Newf(pgerror.FeatureNotSupported, "cannot assign new default tablespace \"%s\"", name).
+			WithDetail("There is a conflict because database \"%s\" already has some tables in this tablespace.", template.Name)
 	}
 	return home, nil
+}
+
+func anyIn(files []base.RelFile, space base.OID) bool {
+	return slices.ContainsFunc(files, func(f base.RelFile) bool { return f.Space == space })
 }
 
 // homeNamed finds a tablespace that the role may give to a database.
@@ -45,14 +49,7 @@ func (c *Context) homeNamed(name string) (base.OID, error) {
 	if oid == base.GlobalTablespace {
 		return 0, pgerror.New(pgerror.InvalidParameterValue, "pg_global cannot be used as default tablespace")
 	}
-	owns, err := c.View.MemberOf(c.Session.Role, owner)
-	if err != nil {
-		return 0, err
-	}
-	if !owns {
-		return 0, pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for tablespace %s", name)
-	}
-	return oid, c.lockObject(bootstrap.RelTablespace, oid, lock.AccessShare)
+	return oid, c.useSpace(name, oid, owner)
 }
 
 // moveDatabase is ALTER DATABASE SET TABLESPACE: files of relations that name no tablespace are copied, and with the commit the
@@ -75,11 +72,9 @@ func (c *Context) moveDatabase(d *catalog.Database, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if f.Space == home {
-			return pgerror.Newf(pgerror.ObjectNotInPrerequisiteState, "some relations of database \"%s\" are already in tablespace \"%s\"", d.Name, name).
-				WithHint("You must move them back to the database's default tablespace before using this command.")
-		}
+	if anyIn(files, home) {
+		return pgerror.Newf(pgerror.ObjectNotInPrerequisiteState, "some relations of database \"%s\" are already in tablespace \"%s\"", d.Name, name).
+			WithHint("You must move them back to the database's default tablespace before using this command.")
 	}
 	if err := c.clearPlace(home, d.OID); err != nil {
 		return err

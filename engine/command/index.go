@@ -1,8 +1,9 @@
 package command
 
 import (
-	pg_query "github.com/pganalyze/pg_query_go/v6"
 	"slices"
+
+	pg_query "github.com/pganalyze/pg_query_go/v6"
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"

@@ -52,14 +52,19 @@ func (c *Context) spaceFor(clause string, persistence byte) (base.OID, error) {
 	if oid == base.GlobalTablespace {
 		return 0, pgerror.New(pgerror.InvalidParameterValue, "only shared relations can be placed in pg_global tablespace")
 	}
+	return oid, c.useSpace(name, oid, owner)
+}
+
+// useSpace checks that the role may put something into a tablespace, and keeps that from going.
+func (c *Context) useSpace(name string, oid, owner base.OID) error {
 	owns, err := c.View.MemberOf(c.Session.Role, owner)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if !owns {
-		return 0, pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for tablespace %s", name)
+		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for tablespace %s", name)
 	}
-	return oid, c.lockObject(bootstrap.RelTablespace, oid, lock.AccessShare)
+	return c.lockObject(bootstrap.RelTablespace, oid, lock.AccessShare)
 }
 
 func createTablespace(c *Context, node *pg_query.Node) (string, error) {
