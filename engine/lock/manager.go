@@ -67,9 +67,8 @@ type wait struct {
 	entry   *entry // nil when not waiting
 	mode    Mode
 	granted bool
-	passed  bool         // it has been granted what it asked for, and waits on for a lock of the one who held that; see Pass
+	passed  atomic.Bool  // it has what it asked for, and waits on for a lock of the one who held that (Pass); read by the sleeper
 	goal    Tag          // of that lock
-	stage   atomic.Bool  // passed, for the sleeper: there may be other deadlocks now
 	at      int          // in the queue, while a search for deadlocks runs
 	since   atomic.Int64 // nanoseconds since 1970, when it began to wait for what it waits for now; read by the sleeper
 	ch      chan struct{}
@@ -159,9 +158,9 @@ func (m *Manager) acquireShared(task *activity.Task, o *Owner, r Request) error 
 		return nil
 	}
 	w := &o.wait
-	w.entry, w.mode, w.granted, w.passed = e, r.Mode, false, false
+	w.entry, w.mode, w.granted = e, r.Mode, false
 	w.since.Store(time.Now().UnixNano())
-	w.stage.Store(false)
+	w.passed.Store(false)
 	e.queue = append(e.queue, nil)
 	copy(e.queue[at+1:], e.queue[at:])
 	e.queue[at] = w
@@ -213,7 +212,7 @@ func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) 
 
 // looks gives how many searches for deadlocks a wait needs.
 func (w *wait) looks() int {
-	if w.stage.Load() {
+	if w.passed.Load() { // there may be other deadlocks now
 		return 2
 	}
 	return 1
@@ -226,7 +225,7 @@ func (w *wait) lasts() time.Duration { return time.Duration(time.Now().UnixNano(
 func (m *Manager) giveUp(o *Owner, r Request, p *partition, err error, keep bool) error {
 	w := &o.wait
 	p.mu.Lock()
-	if w.passed {
+	if w.passed.Load() {
 		p.mu.Unlock()
 		if m.stop(w) && keep {
 			return nil
@@ -475,13 +474,13 @@ func (p *partition) wakeInto(e, next *entry, modes modeMask) {
 			rest = append(rest, w)
 			continue
 		}
-		if !w.passed {
+		if !w.passed.Load() {
 			p.grant(e, w.owner, w.mode)
 		}
 		if next != nil && w.mode.mask()&modes != 0 {
-			w.passed, w.goal, w.entry, w.mode = true, next.tag, next, Share
+			w.goal, w.entry, w.mode = next.tag, next, Share
 			w.since.Store(time.Now().UnixNano())
-			w.stage.Store(true)
+			w.passed.Store(true)
 			next.queue = append(next.queue, w)
 			continue
 		}
