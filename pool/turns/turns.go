@@ -6,6 +6,9 @@ type Entry[T any] struct {
 	prev, next *Entry[T]
 }
 
+// Next gives the entry behind this one in its line, nil behind the last.
+func (e *Entry[T]) Next() *Entry[T] { return e.next }
+
 // Line is the waiting entries of one user in the order in which they came. The zero Line is empty.
 type Line[T any] struct {
 	head, tail *Entry[T]

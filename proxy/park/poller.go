@@ -38,7 +38,6 @@ type Poller struct {
 	limit     int               // runners at work at a time
 	active    int               // guarded by mu: runners that are at work and not out
 	searching int               // guarded by mu: those of them that were woken and have not taken a client yet
-	stalled   int               // guarded by mu: runners that were found to stay with one client at the monitor's last look
 	watching  bool              // guarded by mu: a runner waits for events; if none does, one at work will look
 	total     int               // guarded by mu: runners
 	queue     queue             // guarded by mu
@@ -226,6 +225,7 @@ func (p *Poller) monitor() {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	var events [batch]unix.EpollEvent
+	stalled := 0 // runners, at the last look
 	for last := time.Now(); ; {
 		select {
 		case <-p.stop:
@@ -236,11 +236,10 @@ func (p *Poller) monitor() {
 		now := time.Now()
 		if now.Sub(last) >= stall {
 			last = now
-			p.replaceStalledLocked()
+			stalled = p.replaceStalledLocked()
 		}
-		stalled := p.stalled > 0
 		switch {
-		case stalled:
+		case stalled > 0:
 			pause = alert
 		case p.active == 0:
 			pause = min(2*max(pause, stall), lazy)
@@ -248,7 +247,7 @@ func (p *Poller) monitor() {
 			pause = stall
 		}
 		p.mu.Unlock()
-		if stalled {
+		if stalled > 0 {
 			if n := p.look(events[:]); n > 0 {
 				p.take(events[:n])
 				p.mu.Lock()
@@ -260,9 +259,8 @@ func (p *Poller) monitor() {
 	}
 }
 
-// replaceStalledLocked counts out the runners that have been with the same client at the last look too.
-func (p *Poller) replaceStalledLocked() {
-	p.stalled = 0
+// replaceStalledLocked counts out the runners that have been with the same client at the last look too, and gives their number.
+func (p *Poller) replaceStalledLocked() (stalled int) {
 	for r := range p.busy {
 		n := r.served.Load()
 		if same := !r.searching && n == r.seen; same {
@@ -272,10 +270,11 @@ func (p *Poller) replaceStalledLocked() {
 				r.stalled = true
 			}
 			if r.stalled {
-				p.stalled++
+				stalled++
 			}
 		}
 		r.seen = n
 	}
 	p.guardLocked()
+	return stalled
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"manifold/pool/turns"
 	"manifold/proxy/park"
 )
 
@@ -18,7 +19,7 @@ type arrival struct {
 	served atomic.Bool // it waits for the server, not the server for it
 	turned atomic.Bool // it has to go
 
-	previous, next *arrival // guarded by the mutex of the lobby
+	entry turns.Entry[*arrival] // guarded by the mutex of the lobby; in its line
 }
 
 // turnAway ends an arrival that has taken too long, from any goroutine.

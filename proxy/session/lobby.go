@@ -3,6 +3,8 @@ package session
 import (
 	"sync"
 	"time"
+
+	"manifold/pool/turns"
 )
 
 // lobbyPatience is how long a client that has nothing to wait for here may take to log in when others want its place.
@@ -13,18 +15,16 @@ const lobbyPatience = 3 * time.Second
 // the one that has kept the server waiting longest goes.
 type Lobby struct {
 	mu       sync.Mutex
-	limit    int           // guarded by mu
-	patience time.Duration // guarded by mu
-	first    *arrival      // guarded by mu; in the order of coming
-	last     *arrival      // guarded by mu
-	n        int           // guarded by mu
-	turned   int64         // guarded by mu; those that had to go
-	room     chan struct{} // guarded by mu; closed and replaced when one leaves
+	limit    int                  // guarded by mu
+	patience time.Duration        // guarded by mu
+	line     turns.Line[*arrival] // guarded by mu; in the order of coming
+	turned   int64                // guarded by mu; those that had to go
+	room     chan struct{}        // guarded by mu; closed when one leaves, nil while nobody waits for that
 }
 
 // NewLobby makes a lobby.
 func NewLobby(limit int) *Lobby {
-	return &Lobby{limit: limit, patience: lobbyPatience, room: make(chan struct{})}
+	return &Lobby{limit: limit, patience: lobbyPatience}
 }
 
 // SetLimit changes the number of places.
@@ -39,21 +39,25 @@ func (l *Lobby) SetLimit(n int) {
 func (l *Lobby) Count() (n int, turned int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.n, l.turned
+	return l.line.Len(), l.turned
 }
 
 // Await returns when there is a place, having sent somebody away if it must. It is called by those who accept connections.
 func (l *Lobby) Await() {
 	for {
 		l.mu.Lock()
-		if l.n < l.limit {
+		if l.line.Len() < l.limit {
 			l.mu.Unlock()
 			return
+		}
+		if l.room == nil {
+			l.room = make(chan struct{})
 		}
 		room, now := l.room, time.Now()
 		soon := l.patience
 		var late *arrival
-		for a := l.first; a != nil && late == nil; a = a.next {
+		for e := l.line.First(); e != nil && late == nil; e = e.Next() {
+			a := e.Value
 			age := now.Sub(a.since)
 			if age < l.patience {
 				soon = l.patience - age
@@ -81,35 +85,20 @@ func (l *Lobby) Await() {
 func (l *Lobby) enter(a *arrival) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a.previous = l.last
-	if l.last != nil {
-		l.last.next = a
-	} else {
-		l.first = a
-	}
-	l.last = a
-	l.n++
+	a.entry.Value = a
+	l.line.Push(&a.entry)
 }
 
 func (l *Lobby) leave(a *arrival) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a.previous != nil {
-		a.previous.next = a.next
-	} else {
-		l.first = a.next
-	}
-	if a.next != nil {
-		a.next.previous = a.previous
-	} else {
-		l.last = a.previous
-	}
-	a.previous, a.next = nil, nil
-	l.n--
+	l.line.Remove(&a.entry)
 	l.tellLocked()
 }
 
 func (l *Lobby) tellLocked() {
-	close(l.room)
-	l.room = make(chan struct{})
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
+	}
 }
