@@ -246,22 +246,10 @@ func TestConcurrentInserts(t *testing.T) {
 		wg.Go(func() {
 			s := tree.NewScan(activity.NewTask(99, nil))
 			for range 30 {
-				s.Reset(btree.Range{}, back, false)
-				n := 0
-				for {
-					tids, err := s.Next()
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if len(tids) == 0 {
-						break
-					}
-					for _, tid := range tids {
-						if tid.Block == 1 {
-							n++
-						}
-					}
+				n, err := countEntries(s, back, func(tid base.TID) bool { return tid.Block == 1 })
+				if err != nil {
+					t.Error(err)
+					return
 				}
 				if n != old {
 					t.Errorf("back %v: %d old entries of %d", back, n, old)
@@ -276,5 +264,21 @@ func TestConcurrentInserts(t *testing.T) {
 	}
 	if n != old+workers*each {
 		t.Fatalf("%d entries of %d", n, old+workers*each)
+	}
+}
+
+// countEntries scans the whole index and counts the entries that are wanted.
+func countEntries(s *btree.Scan, back bool, wanted func(base.TID) bool) (n int, err error) {
+	s.Reset(btree.Range{}, back, false)
+	for {
+		tids, err := s.Next()
+		if err != nil || len(tids) == 0 {
+			return n, err
+		}
+		for _, tid := range tids {
+			if wanted(tid) {
+				n++
+			}
+		}
 	}
 }

@@ -505,22 +505,10 @@ func TestListsBesideScans(t *testing.T) {
 		scans.Go(func() {
 			s := tree.NewScan(activity.NewTask(uint32(90+k), nil))
 			for range 100 {
-				s.Reset(btree.Range{}, back, false)
-				n := 0
-				for {
-					tids, err := s.Next()
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if len(tids) == 0 {
-						break
-					}
-					for _, tid := range tids {
-						if tid.Offset == 1 {
-							n++
-						}
-					}
+				n, err := countEntries(s, back, func(tid base.TID) bool { return tid.Offset == 1 })
+				if err != nil {
+					t.Error(err)
+					return
 				}
 				if n != keep {
 					t.Errorf("back %v: %d entries of %d", back, n, keep)

@@ -146,22 +146,10 @@ func countKept(t *testing.T, c *Cluster, tree *btree.Index, pid uint32, back boo
 		var snap mvcc.Snapshot
 		own.tx.Snapshot(&snap)
 		s := tree.NewScan(own.task)
-		s.Reset(btree.Range{}, back, false)
-		n := 0
-		for {
-			tids, err := s.Next()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if len(tids) == 0 {
-				break
-			}
-			for _, tid := range tids {
-				if tid.Block == 1 {
-					n++
-				}
-			}
+		n, err := countEntries(s, back, func(tid base.TID) bool { return tid.Block == 1 })
+		if err != nil {
+			t.Error(err)
+			return
 		}
 		own.tx.Release(&snap)
 		own.abort()
