@@ -73,10 +73,10 @@ func atFloor(o *options, play func(s *many.Server) (string, error)) (text string
 		return "", err
 	}
 	defer s.stop()
-	to := s.many(o)
-	if err := to.Up(10 * time.Second); err != nil {
+	if err := s.wait(o); err != nil {
 		return "", err
 	}
+	to := s.many(o)
 	text, err = play(&to)
 	return "; a server that does nothing but answer: " + text, err
 }

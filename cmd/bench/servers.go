@@ -42,12 +42,7 @@ func startAll(o *options, dir string) (servers []*server, stop func(), err error
 			return servers, stop, err
 		}
 		servers = append(servers, s)
-		up := func() error { return s.wait(o) }
-		if s.name == "floor" {
-			to := s.many(o)
-			up = func() error { return to.Up(10 * time.Second) }
-		}
-		if err := up(); err != nil {
+		if err := s.wait(o); err != nil {
 			return servers, stop, err
 		}
 	}
@@ -190,15 +185,13 @@ func (s *server) start(logFile string, cred *syscall.Credential) error {
 	return s.cmd.Start()
 }
 
-// wait waits until the server answers.
+// wait waits until the server takes connections.
 func (s *server) wait(o *options) error {
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if _, err = s.client(o, "psql", "-XAtqc", "select 1", "postgres"); err == nil {
-			return nil
-		}
+	to := s.many(o)
+	if err := to.Up(30 * time.Second); err != nil {
+		return fmt.Errorf("%s does not answer: %w", s.name, err)
 	}
-	return fmt.Errorf("%s does not answer: %w", s.name, err)
+	return nil
 }
 
 func (s *server) stop() {
