@@ -12,11 +12,22 @@ type cteState struct {
 	opened bool
 	done   bool
 	store  rowStore
+	stamps []uint64 // of plan.Params, when reading began
 }
 
 func (c *cteState) reset() {
 	c.opened, c.done = false, false
 	c.store.clear()
+}
+
+// current tells whether the rows would be the same if they were computed again.
+func (c *cteState) current(x *Context) bool {
+	for i, p := range c.plan.Params {
+		if c.stamps[i] != x.Eval.ExecSet[p] {
+			return false
+		}
+	}
+	return true
 }
 
 // fill reads until there are at least n rows, or all when n is negative.
@@ -30,6 +41,9 @@ func (c *cteState) fill(x *Context, n int) error {
 			return err
 		}
 		c.opened = true
+		for i, p := range c.plan.Params {
+			c.stamps[i] = x.Eval.ExecSet[p]
+		}
 	}
 	for n < 0 || c.store.len() < n {
 		want := vector.BatchSize
@@ -65,8 +79,11 @@ func (in *Instance) cteScan(p *plan.CTEScan) (operator, error) {
 	return &cteScan{emitter: e, cte: in.ctes[p.Index]}, err
 }
 
-func (s *cteScan) open(*Context) error {
+func (s *cteScan) open(x *Context) error {
 	s.reset()
+	if s.cte.opened && !s.cte.current(x) {
+		s.cte.reset()
+	}
 	s.reader.rewind(&s.cte.store)
 	return nil
 }

@@ -69,7 +69,7 @@ func (b *Builder) NewInstance(p *plan.Statement, instrument bool) (*Instance, er
 	in.subs = make([]operator, len(p.SubPlans))
 	in.rows = make([][]types.Datum, len(p.SubPlans))
 	for _, c := range p.CTEs {
-		in.ctes = append(in.ctes, &cteState{plan: c})
+		in.ctes = append(in.ctes, &cteState{plan: c, stamps: make([]uint64, len(c.Params))})
 	}
 	for i, s := range p.SubPlans {
 		if s.Init {

@@ -14,6 +14,8 @@ import (
 	"manifold/engine/types"
 )
 
+const procArrayUnnest = 2331 // unnest(anyarray), as pg_proc has it
+
 func viewDef(byName bool) scalar {
 	return func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
 		oid := oidArg(a[0])
@@ -320,15 +322,38 @@ func (v *queryPrinter) rangeEntry(r *query.RangeEntry) string {
 		return name
 	case r.Kind == query.RangeSubquery:
 		return lateral + v.inner(r.Sub) + " " + catalog.QuoteIdent(r.Alias)
-	case r.Kind == query.RangeFunction && len(r.Funcs) == 1 && !r.Ordinal:
+	case r.Kind == query.RangeFunction:
 		var cols []string
 		for _, c := range r.Columns {
 			cols = append(cols, catalog.QuoteIdent(c.Name))
 		}
-		return v.p.Expr(r.Funcs[0]) + " " + catalog.QuoteIdent(r.Alias) + "(" + strings.Join(cols, ", ") + ")"
+		return v.functions(r) + " " + catalog.QuoteIdent(r.Alias) + "(" + strings.Join(cols, ", ") + ")"
 	}
 	v.fail("such a FROM item")
 	return ""
+}
+
+// functions prints the calls of an item of FROM.
+func (v *queryPrinter) functions(r *query.RangeEntry) string {
+	calls, arrays, unnest := make([]string, len(r.Funcs)), make([]string, len(r.Funcs)), true
+	for i, f := range r.Funcs {
+		calls[i] = v.p.Expr(f)
+		call, ok := f.(*query.FuncExpr)
+		if unnest = unnest && ok && call.Func == procArrayUnnest; unnest {
+			arrays[i] = v.p.Expr(call.Args[0])
+		}
+	}
+	text := calls[0]
+	switch {
+	case len(calls) > 1 && unnest:
+		text = "UNNEST(" + strings.Join(arrays, ", ") + ")"
+	case len(calls) > 1:
+		text = "ROWS FROM(" + strings.Join(calls, ", ") + ")"
+	}
+	if r.Ordinal {
+		text += " WITH ORDINALITY"
+	}
+	return text
 }
 
 func (v *queryPrinter) relationName(oid base.OID) (string, error) {

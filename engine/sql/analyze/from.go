@@ -235,16 +235,19 @@ func (s *state) rangeFunction(n *pg_query.RangeFunction) (*item, error) {
 	s.lateral = true
 	defer func() { s.lateral = saved }()
 	e := &query.RangeEntry{Kind: query.RangeFunction, Lateral: true, Ordinal: n.Ordinality}
-	for _, fn := range n.Functions {
-		parts := fn.GetList().GetItems()
+	calls := calledInFrom(n)
+	for _, fn := range calls {
 		s.clause = clause{name: "functions in FROM", srfs: true}
-		x, err := s.expr(parts[0])
+		x, err := s.expr(fn)
 		if err != nil {
 			return nil, err
 		}
-		name, _ := figureName(parts[0])
+		name, _ := figureName(fn)
 		if e.Alias == "" {
 			e.Alias = name
+		}
+		if len(calls) == 1 && n.Alias != nil {
+			name = n.Alias.Aliasname
 		}
 		cols, err := s.functionColumns(x, name, n)
 		if err != nil {
@@ -259,6 +262,30 @@ func (s *state) rangeFunction(n *pg_query.RangeFunction) (*item, error) {
 		return nil, err
 	}
 	return s.hidden(e), nil
+}
+
+// calledInFrom gives the functions of an item of FROM. unnest of several arrays, without a schema, stands for one call for each.
+func calledInFrom(n *pg_query.RangeFunction) []*pg_query.Node {
+	var out []*pg_query.Node
+	unnest := []*pg_query.Node{pg_query.MakeStrNode("pg_catalog"), pg_query.MakeStrNode("unnest")}
+	for _, fn := range n.Functions {
+		x := fn.GetList().GetItems()[0]
+		f := x.GetFuncCall()
+		if f == nil || len(f.Args) < 2 || len(f.Funcname) != 1 || f.Funcname[0].GetString_().GetSval() != "unnest" || !plainCall(f) {
+			out = append(out, x)
+			continue
+		}
+		for _, a := range f.Args {
+			out = append(out, &pg_query.Node{Node: &pg_query.Node_FuncCall{FuncCall: &pg_query.FuncCall{
+				Funcname: unnest, Args: []*pg_query.Node{a}, Funcformat: f.Funcformat, Location: f.Location}}})
+		}
+	}
+	return out
+}
+
+// plainCall tells whether a call has nothing but arguments.
+func plainCall(f *pg_query.FuncCall) bool {
+	return len(f.AggOrder) == 0 && f.AggFilter == nil && f.Over == nil && !f.AggStar && !f.AggDistinct && !f.AggWithinGroup && !f.FuncVariadic
 }
 
 // functionColumns gives the columns a function in FROM yields: those of its OUT parameters or of its row type, or one.
@@ -302,9 +329,6 @@ func (s *state) functionColumns(x query.Expr, name string, n *pg_query.RangeFunc
 	}
 	if x.Type() == types.OIDRecord {
 		return nil, s.a.errorf(pgerror.SyntaxError, int32(x.Loc()), "a column definition list is required for functions returning \"record\"")
-	}
-	if n.Alias != nil && len(n.Functions) == 1 && !n.Ordinality {
-		name = n.Alias.Aliasname
 	}
 	return []query.RangeColumn{{Name: name, Type: x.Type(), Typmod: x.Typmod(), Collation: x.Collation()}}, nil
 }

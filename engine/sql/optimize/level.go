@@ -67,6 +67,7 @@ type nest struct {
 type cteInfo struct {
 	index int // in plan.Statement.CTEs
 	table int // work table of a recursive query
+	needs []need
 	rows  float64
 	width int
 	cost  float64

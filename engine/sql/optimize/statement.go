@@ -135,6 +135,7 @@ func (p *planner) finish() {
 	}
 	for _, c := range p.stmt.CTEs {
 		Walk(c.Root, visit)
+		c.Params = p.paramsOf(c.Root)
 	}
 	p.stmt.Slots = make([]bool, p.opt.Literals)
 	for i := range slots {
@@ -142,10 +143,11 @@ func (p *planner) finish() {
 	}
 }
 
-// paramsOf gives the executor parameters that a plan reads, with its sub-plans, and does not set itself.
+// paramsOf gives the executor parameters that a plan reads, with its sub-plans and WITH queries, and does not set itself.
 func (p *planner) paramsOf(n plan.Node) []int {
 	reads := make([]bool, len(p.stmt.Params))
 	sets := make([]bool, len(p.stmt.Params))
+	seen := make([]bool, len(p.stmt.CTEs))
 	var tree func(plan.Node)
 	see := func(e query.Expr) {
 		query.Walk(e, func(x query.Expr) bool {
@@ -165,9 +167,15 @@ func (p *planner) paramsOf(n plan.Node) []int {
 	}
 	tree = func(n plan.Node) {
 		Walk(n, func(n plan.Node) {
-			if j, ok := n.(*plan.NestLoop); ok {
-				for _, s := range j.Params {
+			switch n := n.(type) {
+			case *plan.NestLoop:
+				for _, s := range n.Params {
 					sets[s.N] = true
+				}
+			case *plan.CTEScan:
+				if !seen[n.Index] {
+					seen[n.Index] = true
+					tree(p.stmt.CTEs[n.Index].Root)
 				}
 			}
 			Expressions(n, see)

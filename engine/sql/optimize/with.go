@@ -88,10 +88,7 @@ func (l *level) planCTEs() {
 		if l.err != nil {
 			return
 		}
-		if len(sub.needs) > 0 {
-			l.unsupported("WITH query \"%s\" that refers to an outer query", c.Name)
-			return
-		}
+		info.needs = sub.needs
 		base := b.node.Common()
 		info.rows, info.width, info.cost = base.Rows, base.Width, base.Total
 		entry.Root = b.node
@@ -101,18 +98,28 @@ func (l *level) planCTEs() {
 	}
 }
 
-// findCTE finds the WITH query a range entry refers to.
+// findCTE finds the WITH query a range entry refers to. What that takes from outer levels, every level down to the reader needs too.
 func (l *level) findCTE(r *query.RangeEntry) *cteInfo {
-	at := l
+	owner := l
 	for range r.CTEUp {
-		if at = at.parent; at == nil {
+		if owner = owner.parent; owner == nil {
 			return nil
 		}
 	}
-	for i := len(at.q.CTEs) - 1; i >= 0; i-- {
-		if c := at.q.CTEs[i]; c.Name == r.CTE {
-			return at.ctes[c]
+	for i := len(owner.q.CTEs) - 1; i >= 0; i-- {
+		c := owner.q.CTEs[i]
+		if c.Name != r.CTE {
+			continue
 		}
+		info := owner.ctes[c]
+		if info != nil {
+			for at := l; at != owner; at = at.parent {
+				for _, n := range info.needs {
+					at.addNeed(n)
+				}
+			}
+		}
+		return info
 	}
 	return nil
 }

@@ -69,11 +69,12 @@ type SubPlan struct {
 	Hashed bool   // ANY whose test is equality of hashable values: the rows are hashed once
 }
 
-// CTE is a WITH query that is computed once and read by CTEScans.
+// CTE is a WITH query that is read by CTEScans. It is computed once, and again when an executor parameter that it reads was set.
 type CTE struct {
 	Name   string
 	Root   Node
 	Output []base.OID
+	Params []int
 }
 
 // Node is a plan node.
