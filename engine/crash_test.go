@@ -193,7 +193,7 @@ func checkFiles(t *testing.T, e *Engine, c *client) {
 	t.Helper()
 	c.run("checkpoint")
 	known := map[string]bool{}
-	for _, n := range strings.Split(c.run("select relfilenode from pg_class"), "\n") {
+	for _, n := range strings.Split(c.run("select pg_relation_filenode(oid) from pg_class"), "\n") {
 		known[n] = true
 	}
 	files, err := e.filesByDatabase()

@@ -268,7 +268,12 @@ func (e *Engine) plan(db base.OID) *plancache.Cache {
 // invalidate tells the caches what a session of database db has committed. The names of roles and databases are the whole
 // cluster's.
 func (e *Engine) invalidate(db base.OID, inv *catalog.Invalidation) {
-	e.Cache(db).Invalidate(inv)
+	e.mu.RLock()
+	own := e.caches[db] // none: nobody has read anything, and pg_database may be locked by whoever commits
+	e.mu.RUnlock()
+	if own != nil {
+		own.Invalidate(inv)
+	}
 	if !inv.Groups[catalog.GroupNames] {
 		return
 	}

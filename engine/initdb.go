@@ -62,6 +62,9 @@ func (e *Engine) bootstrap() error {
 		if err := e.cluster.Store.CreateDatabase(base.DefaultTablespace, db); err != nil {
 			return err
 		}
+		if err := e.cluster.Store.SetMap(db, nil); err != nil {
+			return err
+		}
 		e.mu.Lock()
 		e.caches[db] = catalog.NewCache(db, base.DefaultTablespace)
 		e.mu.Unlock()

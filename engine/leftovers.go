@@ -39,6 +39,9 @@ func (e *Engine) clearLeftovers() {
 			return
 		}
 	}
+	if err := e.clearFiles(e.catalogFiles(0, base.GlobalTablespace), files[0]); err != nil {
+		e.cfg.Log(pgerror.From(err), "looking for what the crash left")
+	}
 	for _, db := range dbs {
 		if err := e.clearDatabase(task, db, files[db.OID]); err != nil {
 			e.cfg.Log(pgerror.From(err), "looking for what the crash left in database \""+db.Name+"\"")
@@ -71,7 +74,7 @@ func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {
 	out := map[base.OID][]base.RelFile{}
 	seen := map[base.RelFile]bool{} // any fork counts: a crash may have left only the map of free space
 	err := e.cluster.Store.Each(func(f storage.File) error {
-		if f.Temp == 0 && f.Database != 0 && !seen[f.RelFile] {
+		if f.Temp == 0 && !seen[f.RelFile] {
 			seen[f.RelFile] = true
 			out[f.Database] = append(out[f.Database], f.RelFile)
 		}
@@ -81,7 +84,10 @@ func (e *Engine) filesByDatabase() (map[base.OID][]base.RelFile, error) {
 }
 
 func (e *Engine) clearDatabase(task *activity.Task, db *catalog.Database, files []base.RelFile) error {
-	known := map[base.RelFile]bool{}
+	if e.cluster.Store.Map(db.OID) == nil {
+		return noMap(db.OID)
+	}
+	known := e.catalogFiles(db.OID, db.Tablespace)
 	var schemas []string
 	err := e.read(task, db.OID, func(v *catalog.View) error {
 		err := v.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
@@ -106,8 +112,31 @@ func (e *Engine) clearDatabase(task *activity.Task, db *catalog.Database, files 
 	if err != nil {
 		return err
 	}
+	if err := e.clearFiles(known, files); err != nil {
+		return err
+	}
+	if len(schemas) == 0 {
+		return nil
+	}
+	return e.internal(task, db.OID, "DROP SCHEMA "+strings.Join(schemas, ", ")+" CASCADE")
+}
+
+// catalogFiles gives the files of the catalogs of a database, zero for those of the cluster.
+func (e *Engine) catalogFiles(db, space base.OID) map[base.RelFile]bool {
+	files := map[base.RelFile]bool{}
+	where := e.cluster.Store.Map(db)
+	for _, d := range bootstrap.Relations() {
+		if d.Shared == (db == 0) {
+			files[base.RelFile{Space: space, Database: db, Number: where.Number(d.OID)}] = true
+		}
+	}
+	return files
+}
+
+// clearFiles removes the files that are not known.
+func (e *Engine) clearFiles(known map[base.RelFile]bool, files []base.RelFile) error {
 	for _, f := range files {
-		if known[f] || f.Number < base.FirstNormalOID && f.Space == db.Tablespace {
+		if known[f] {
 			continue
 		}
 		e.cluster.Pool.DropRelation(f)
@@ -115,8 +144,10 @@ func (e *Engine) clearDatabase(task *activity.Task, db *catalog.Database, files 
 			return err
 		}
 	}
-	if len(schemas) == 0 {
-		return nil
-	}
-	return e.internal(task, db.OID, "DROP SCHEMA "+strings.Join(schemas, ", ")+" CASCADE")
+	return nil
+}
+
+// noMap is the fault of a database whose relation map is lost.
+func noMap(db base.OID) error {
+	return pgerror.Corrupt("could not open file \"%s\": it is missing", storage.RelMapPath(db))
 }

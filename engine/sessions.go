@@ -93,6 +93,9 @@ func (e *Engine) Register(s *session.Session) error {
 			gone.Severity = pgerror.SeverityFatal
 			return gone
 		}
+		if e.cluster.Store.Map(s.Database.OID) == nil {
+			return noMap(s.Database.OID)
+		}
 	}
 	e.show(s)
 	return nil

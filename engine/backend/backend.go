@@ -85,7 +85,7 @@ func (b *Backend) attach(s *session.Session) {
 	b.s = s
 	b.lend(s)
 	b.pathOK = false
-	b.src = catalog.HeapSource{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx()}
+	b.src = catalog.HeapSource{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx(), Wait: s.Hot().Wait}
 	b.view.Reset(&b.src, b.cache())
 	b.names.View = &b.view
 	b.values.b = b
@@ -101,6 +101,7 @@ func (b *Backend) cache() *catalog.Cache {
 	}
 	if now := shared.Generation(); now != own.Shared {
 		own.Cache, own.Shared = b.newOverlay(), now
+		b.view.UseCache(own.Cache)
 	}
 	return own.Cache
 }

@@ -281,8 +281,7 @@ func (b *Backend) onlyTemporary(v *plancache.Variant) error {
 }
 
 func (b *Backend) newOverlay() *catalog.Cache {
-	shared := b.svc.Caches(b.s.Database.OID)
-	return catalog.NewCache(shared.Database, shared.Home)
+	return b.svc.Caches(b.s.Database.OID).NewOverlay()
 }
 
 func errReadOnly(tag string) error {

@@ -57,6 +57,9 @@ func (b *Backend) mayPrepare() error {
 	refuse := func(what string) error {
 		return pgerror.Newf(pgerror.FeatureNotSupported, "cannot PREPARE a transaction that has %s", what)
 	}
+	if b.s.Proc.Tx().MovedFiles() {
+		return pgerror.New(pgerror.FeatureNotSupported, "cannot PREPARE a transaction that modified relation mapping")
+	}
 	if !b.s.Pending.Empty() {
 		return refuse("executed LISTEN, UNLISTEN, or NOTIFY")
 	}

@@ -6,6 +6,7 @@ import (
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/catalog/bootstrap"
+	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
@@ -28,9 +29,33 @@ type Editor struct {
 	key     []byte
 }
 
+// open locks a catalog for writing until the transaction ends: its rows stay where they are.
+func (e *Editor) open(table base.OID) (*relation.Desc, error) {
+	owner, tag := e.Tx.Proc().Owner(), lock.Relation(e.View.databaseOf(table), table)
+	if !owner.Holds(tag, lock.RowExclusive) {
+		_, err := e.Tx.Manager().Locks().Acquire(e.Task, owner, lock.Request{Tag: tag, Mode: lock.RowExclusive,
+			Timeout: e.Wait.Timeout, DeadlockTimeout: e.Wait.DeadlockTimeout})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return e.View.Catalog(table), nil
+}
+
+// One is View.One for a row that is to be changed: its address is good until the transaction ends.
+func (e *Editor) One(table, index base.OID, keys ...types.Datum) (Row, base.TID, error) {
+	if _, err := e.open(table); err != nil {
+		return nil, base.TID{}, err
+	}
+	return e.View.One(table, index, keys...)
+}
+
 // Insert adds a row and gives its address.
 func (e *Editor) Insert(table base.OID, row Row) (base.TID, error) {
-	d := e.View.Catalog(table)
+	d, err := e.open(table)
+	if err != nil {
+		return base.TID{}, err
+	}
 	t := e.Opened.Table(d)
 	e.writer.Reset(t, e.Task, e.Tx, e.Wait)
 	if err := notNull(d, row); err != nil {
@@ -43,9 +68,12 @@ func (e *Editor) Insert(table base.OID, row Row) (base.TID, error) {
 	return tid, e.finish(d, t, row, tid)
 }
 
-// Update replaces the row at tid, which the caller has just read.
+// Update replaces the row at tid, which the caller has read by One.
 func (e *Editor) Update(table base.OID, tid base.TID, row Row) error {
-	d := e.View.Catalog(table)
+	d, err := e.open(table)
+	if err != nil {
+		return err
+	}
 	t := e.Opened.Table(d)
 	e.writer.Reset(t, e.Task, e.Tx, e.Wait)
 	if err := notNull(d, row); err != nil {
@@ -65,9 +93,12 @@ func (e *Editor) Update(table base.OID, tid base.TID, row Row) error {
 	return e.finish(d, t, row, res.TID)
 }
 
-// Delete removes the row at tid; row is what it holds.
+// Delete removes the row at tid, which the caller has read by One; row is what it holds.
 func (e *Editor) Delete(table base.OID, tid base.TID, row Row) error {
-	d := e.View.Catalog(table)
+	d, err := e.open(table)
+	if err != nil {
+		return err
+	}
 	e.writer.Reset(e.Opened.Table(d), e.Task, e.Tx, e.Wait)
 	res, err := e.writer.Delete(tid)
 	if err != nil {
@@ -87,6 +118,9 @@ func (e *Editor) DeleteAll(table, index base.OID, keys []types.Datum, match func
 		row Row
 	}
 	var rows []found
+	if _, err := e.open(table); err != nil {
+		return err
+	}
 	err := e.View.Scan(table, index, keys, func(tid base.TID, row Row) error {
 		if match == nil || match(row) {
 			rows = append(rows, found{tid, row.Clone()})

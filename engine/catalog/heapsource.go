@@ -8,8 +8,10 @@ import (
 	"manifold/engine/access/toast"
 	"manifold/engine/activity"
 	"manifold/engine/base"
+	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/relation"
+	"manifold/engine/storage"
 	"manifold/engine/txn"
 	"manifold/engine/types"
 	"manifold/engine/vector"
@@ -105,6 +107,22 @@ type HeapSource struct {
 	Opened *Opened
 	Task   *activity.Task
 	Tx     *txn.Tx
+	Wait   txn.Wait
+}
+
+// Map implements Source.
+func (s *HeapSource) Map(database base.OID) *storage.RelMap { return s.Tx.Map(database) }
+
+// Hold implements Source: it takes the lock that who gives the catalog another file has to wait for.
+func (s *HeapSource) Hold(database, catalog base.OID) error {
+	_, err := s.Tx.Manager().Locks().Acquire(s.Task, s.Tx.Proc().Owner(), lock.Request{Tag: lock.Relation(database, catalog),
+		Mode: lock.AccessShare, Timeout: s.Wait.Timeout, DeadlockTimeout: s.Wait.DeadlockTimeout})
+	return err
+}
+
+// LetGo implements Source.
+func (s *HeapSource) LetGo(database, catalog base.OID) {
+	s.Tx.Manager().Locks().Release(s.Tx.Proc().Owner(), lock.Relation(database, catalog), lock.AccessShare, false)
 }
 
 // Scan implements Source.

@@ -7,6 +7,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/relation"
+	"manifold/engine/storage"
 	"manifold/engine/types"
 )
 
@@ -15,6 +16,11 @@ type Source interface {
 	// Scan calls f with every visible row of a catalog whose leading index columns equal keys; without keys, with every
 	// row. The row lives until f returns.
 	Scan(table *relation.Desc, index *relation.Index, keys []types.Datum, f func(tid base.TID, row Row) error) error
+	// Map gives the relation map of a database, zero for that of the cluster.
+	Map(database base.OID) *storage.RelMap
+	// Hold keeps a catalog of a database, zero for one of the cluster, in its file until LetGo.
+	Hold(database, catalog base.OID) error
+	LetGo(database, catalog base.OID)
 }
 
 // Group is a set of catalogs that are cached, and invalidated, together.
@@ -75,10 +81,17 @@ type Cache struct {
 	names      atomic.Pointer[nameTable]
 
 	mu       sync.RWMutex // guards the fields below
+	catalogs map[base.OID]located
 	rels     map[base.OID]*relation.Desc
 	parts    map[base.OID]base.OID // by index or TOAST relation: whose descriptor in rels holds its facts
 	relNames map[relName]base.OID
 	stats    map[base.OID]*Statistics
+}
+
+// located is the descriptor of a catalog, and the relation map that it was last seen to fit.
+type located struct {
+	d     *relation.Desc
+	files *storage.RelMap
 }
 
 type relName struct {
@@ -88,9 +101,20 @@ type relName struct {
 
 // NewCache makes an empty cache of a database whose own tablespace is home.
 func NewCache(database, home base.OID) *Cache {
-	return &Cache{Database: database, Home: home, rels: map[base.OID]*relation.Desc{}, parts: map[base.OID]base.OID{},
+	return &Cache{Database: database, Home: home, catalogs: map[base.OID]located{}, rels: map[base.OID]*relation.Desc{}, parts: map[base.OID]base.OID{},
 		relNames: map[relName]base.OID{}, stats: map[base.OID]*Statistics{}}
 }
+
+// NewOverlay makes an empty cache of the same database for a session that changes catalogs. Its generation differs from those of
+// the overlays before it.
+func (c *Cache) NewOverlay() *Cache {
+	o := NewCache(c.Database, c.Home)
+	o.generation.Store(c.Generation() << overlayShift)
+	return o
+}
+
+// overlayShift leaves room for the changes that a transaction makes between two of others.
+const overlayShift = 24
 
 // Generation moves whenever anything of the cache was invalidated; plans made before are checked against it.
 func (c *Cache) Generation() uint64 { return c.generation.Load() }
@@ -180,6 +204,11 @@ func (v *View) Cache() *Cache { return v.cache }
 
 // Scan reads rows of a catalog through one of its indexes (zero for a sequential scan).
 func (v *View) Scan(table, index base.OID, keys []types.Datum, f func(tid base.TID, row Row) error) error {
+	db := v.databaseOf(table)
+	if err := v.src.Hold(db, table); err != nil {
+		return err
+	}
+	defer v.src.LetGo(db, table)
 	d, x := v.Catalog(table), (*relation.Index)(nil)
 	for _, i := range d.Indexes {
 		if i.OID == index {
@@ -205,23 +234,40 @@ func (v *View) One(table, index base.OID, keys ...types.Datum) (Row, base.TID, e
 // Home gives the tablespace of the database's relations that name none.
 func (v *View) Home() base.OID { return v.cache.Home }
 
-// Catalog gives the descriptor of a system table as the view's database has it.
-func (v *View) Catalog(oid base.OID) *relation.Desc {
-	v.cache.mu.RLock()
-	d, ok := v.cache.rels[oid]
-	v.cache.mu.RUnlock()
-	if ok {
-		return d
+// databaseOf gives the database whose copy of a catalog the view reads, zero for a shared one.
+func (v *View) databaseOf(catalog base.OID) base.OID {
+	if d, ok := bootstrap.Relation(catalog); ok && d.Shared {
+		return 0
 	}
+	return v.cache.Database
+}
+
+// Catalog gives the descriptor of a system table as the view's database has it, with the files of the moment: they stay while the
+// table is held or locked.
+func (v *View) Catalog(oid base.OID) *relation.Desc {
 	s, ok := bootstrap.Relation(oid)
 	if !ok {
 		return nil
 	}
-	d = bootstrap.In(s, v.cache.Database, v.cache.Home)
+	db := v.cache.Database
+	if s.Shared {
+		db = 0
+	}
+	files := v.src.Map(db)
+	v.cache.mu.RLock()
+	have := v.cache.catalogs[oid]
+	v.cache.mu.RUnlock()
+	if have.d != nil && have.files == files {
+		return have.d
+	}
+	if have.d == nil || !bootstrap.Fits(have.d, files) {
+		have.d = bootstrap.In(s, v.cache.Database, v.cache.Home, files)
+	}
+	have.files = files
 	v.cache.mu.Lock()
-	v.cache.rels[oid] = d
+	v.cache.catalogs[oid] = have
 	v.cache.mu.Unlock()
-	return d
+	return have.d
 }
 
 // install publishes a table filled by fill unless the group was invalidated meanwhile; the caller's own statement uses

@@ -256,7 +256,7 @@ func (c *Context) clusteredIndex(d *relation.Desc) (*relation.Index, error) {
 // markClustered remembers by which index a table is ordered; nil for none.
 func (c *Context) markClustered(d *relation.Desc, ix *relation.Index) error {
 	for _, x := range d.Indexes {
-		r, tid, err := c.View.One(bootstrap.RelIndex, bootstrap.IdxIndexIndexrelidIndex, oidKey(x.OID))
+		r, tid, err := c.Editor.One(bootstrap.RelIndex, bootstrap.IdxIndexIndexrelidIndex, oidKey(x.OID))
 		if err != nil {
 			return err
 		}

@@ -345,7 +345,7 @@ func alterRoleSet(c *Context, node *pg_query.Node) (string, error) {
 
 // keepSetting stores a default value of a parameter for a database, a role or both in pg_db_role_setting.
 func (c *Context) keepSetting(db, role base.OID, s *pg_query.VariableSetStmt) error {
-	r, tid, err := c.View.One(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, oidKey(db), oidKey(role))
+	r, tid, err := c.Editor.One(bootstrap.RelDbRoleSetting, bootstrap.IdxDbRoleSettingDatabaseidRolIndex, oidKey(db), oidKey(role))
 	if err != nil {
 		return err
 	}

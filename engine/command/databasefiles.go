@@ -137,8 +137,12 @@ func (c *Context) databaseFiles(db *catalog.Database) ([]base.RelFile, error) {
 	if !ok {
 		return nil, pgerror.New(pgerror.InternalError, "pg_class has no descriptor")
 	}
-	x := c.NewExec()
-	scan, err := c.Opened.Table(bootstrap.In(class, db.OID, db.Tablespace)).NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
+	if _, err := c.Tx.Manager().Locks().Acquire(c.Task, c.Session.Proc.Owner(), lock.Request{Mode: lock.AccessShare,
+		Tag: lock.Relation(db.OID, bootstrap.RelClass), Timeout: c.Wait.Timeout, DeadlockTimeout: c.Wait.DeadlockTimeout}); err != nil {
+		return nil, err
+	}
+	x, where := c.NewExec(), c.Tx.Map(db.OID)
+	scan, err := c.Opened.Table(bootstrap.In(class, db.OID, db.Tablespace, where)).NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +150,11 @@ func (c *Context) databaseFiles(db *catalog.Database) ([]base.RelFile, error) {
 		bootstrap.ColClassReltablespace - 1}
 	b := vector.Batch{Cols: make([]vector.Vector, len(cols))}
 	var files []base.RelFile
+	for _, d := range bootstrap.Relations() {
+		if !d.Shared {
+			files = append(files, base.RelFile{Database: db.OID, Number: where.Number(d.OID)})
+		}
+	}
 	for {
 		n, err := scan.Next(vector.BatchSize, &b, cols)
 		if err != nil || n == 0 {
@@ -168,6 +177,9 @@ func (c *Context) copyDatabase(from *catalog.Database, to, home base.OID) error 
 	}
 	files, err := c.databaseFiles(from)
 	if err != nil {
+		return err
+	}
+	if err := c.Tx.SetMap(c.Task, to, c.Tx.Map(from.OID)); err != nil { // the numbers stay
 		return err
 	}
 	made := map[base.OID]bool{home: true}

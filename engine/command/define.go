@@ -354,7 +354,7 @@ func (c *Context) editAttribute(rel base.OID, attr int, f func(r catalog.Row)) e
 
 // editRow changes the one row of a catalog with a key.
 func (c *Context) editRow(table, index base.OID, f func(r catalog.Row), keys ...types.Datum) error {
-	r, tid, err := c.View.One(table, index, keys...)
+	r, tid, err := c.Editor.One(table, index, keys...)
 	if err != nil {
 		return err
 	}

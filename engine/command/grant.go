@@ -128,7 +128,7 @@ func (c *Context) changeColumnACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.
 
 // changeACL rewrites one access control list.
 func (c *Context) changeACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.Priv, grantees []string) error {
-	r, tid, err := c.View.One(g.class, g.index, g.keys...)
+	r, tid, err := c.Editor.One(g.class, g.index, g.keys...)
 	if err != nil {
 		return err
 	}

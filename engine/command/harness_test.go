@@ -85,7 +85,7 @@ func (s *server) load() {
 		if shared.Kind != relation.KindTable {
 			continue
 		}
-		d := bootstrap.In(shared, testDB, base.DefaultTablespace)
+		d := bootstrap.In(shared, testDB, base.DefaultTablespace, nil)
 		table := s.opened.Table(d)
 		w := table.NewWriter(task, tx, txn.Wait{})
 		s.must(heap.Create(w, d))

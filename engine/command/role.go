@@ -199,7 +199,7 @@ func (c *Context) addMember(group, member base.OID, admin bool) error {
 		return pgerror.Newf(pgerror.InvalidGrantOperation, "role \"%s\" is a member of role \"%s\"", g, m)
 	}
 	keys := []types.Datum{oidKey(group), oidKey(member)}
-	have, tid, err := c.View.One(bootstrap.RelAuthMembers, bootstrap.IdxAuthMembersRoleMemberIndex, keys...)
+	have, tid, err := c.Editor.One(bootstrap.RelAuthMembers, bootstrap.IdxAuthMembersRoleMemberIndex, keys...)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func alterRole(c *Context, node *pg_query.Node) (string, error) {
 			return "", err
 		}
 	}
-	r, tid, err := c.View.One(bootstrap.RelAuthid, bootstrap.IdxAuthidOidIndex, oidKey(oid))
+	r, tid, err := c.Editor.One(bootstrap.RelAuthid, bootstrap.IdxAuthidOidIndex, oidKey(oid))
 	if err != nil || r == nil {
 		return "", err
 	}
@@ -293,7 +293,7 @@ func alterRole(c *Context, node *pg_query.Node) (string, error) {
 
 func (c *Context) dropMember(group, member base.OID, adminOnly bool) error {
 	keys := []types.Datum{oidKey(group), oidKey(member)}
-	have, tid, err := c.View.One(bootstrap.RelAuthMembers, bootstrap.IdxAuthMembersRoleMemberIndex, keys...)
+	have, tid, err := c.Editor.One(bootstrap.RelAuthMembers, bootstrap.IdxAuthMembersRoleMemberIndex, keys...)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (c *Context) settleDatabase() error {
 	if err != nil {
 		return err
 	}
-	row, tid, err := c.View.One(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, oidKey(c.database()))
+	row, tid, err := c.Editor.One(bootstrap.RelDatabase, bootstrap.IdxDatabaseOidIndex, oidKey(c.database()))
 	if err != nil || row == nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s State) String() string {
 // FormatVersion is the version of everything on disk; Name is the file; SectorSize is the size of a copy, CopyOffset
 // the distance of the two.
 const (
-	FormatVersion = 1
+	FormatVersion = 2
 	Name          = "global/pg_control"
 	SectorSize    = 512
 	CopyOffset    = 4096

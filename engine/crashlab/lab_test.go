@@ -489,7 +489,7 @@ func (b *lab) leftovers(c *client, s state) error {
 			return nil // its files are known to nobody else yet
 		}
 	}
-	rows, err := c.query("select relfilenode from pg_class union select oid from pg_database where datname = 'postgres'")
+	rows, err := c.query("select pg_relation_filenode(oid) from pg_class union select oid from pg_database where datname = 'postgres'")
 	if err != nil {
 		return err
 	}

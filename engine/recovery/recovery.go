@@ -89,7 +89,7 @@ func Create(fs vfs.FS, system uint64, segment int64, o Options) error {
 		return err
 	}
 	files := storage.New(fs, o.Storage)
-	return errors.Join(files.CreateDatabase(base.GlobalTablespace, 0), files.Sync(), files.Close(), store.Close())
+	return errors.Join(files.CreateDatabase(base.GlobalTablespace, 0), files.SetMap(0, nil), files.Sync(), files.Close(), store.Close())
 }
 
 // Start opens a cluster: recovery, then a checkpoint, then it is ready for writes.
@@ -110,6 +110,9 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		return err
 	}
 	c.Store = storage.New(fs, o.Storage)
+	if err = c.Store.LoadMaps(); err != nil {
+		return err
+	}
 	if c.Pool, err = buffer.New(c.Store, nil, o.Buffers); err != nil {
 		return err
 	}

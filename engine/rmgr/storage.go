@@ -6,6 +6,7 @@ import (
 
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
+	"manifold/engine/storage"
 	"manifold/engine/wal"
 )
 
@@ -17,6 +18,7 @@ const (
 	infoDropDatabase uint8 = 0x30 // database
 	infoCreateSpace  uint8 = 0x40 // tablespace, location
 	infoDropSpace    uint8 = 0x50 // tablespace
+	infoMap          uint8 = 0x60 // database, its relation map
 )
 
 const fileSize = 17
@@ -72,6 +74,14 @@ func LogDropSpace(log *wal.Log, b *wal.Builder, xid base.XID, space base.OID) (b
 	return log.Insert(b)
 }
 
+// LogMap logs the relation map of a database that is being made. Flush the log before it is written. Later changes of it belong
+// to the commit records of transactions.
+func LogMap(log *wal.Log, b *wal.Builder, xid base.XID, db base.OID, m *storage.RelMap) (base.LSN, error) {
+	b.Begin(Storage, infoMap, xid)
+	b.Data(append(binary.LittleEndian.AppendUint32(nil, uint32(db)), m.Encode(db)...))
+	return log.Insert(b)
+}
+
 // StorageManager replays the records above.
 func StorageManager() Manager {
 	return Manager{ID: Storage, Name: "Storage", Redo: redoStorage, Describe: describeStorage}
@@ -100,6 +110,12 @@ func redoStorage(c *RedoContext, r *wal.Record) error {
 			return c.Store.DropDatabase(oid)
 		case r.Info == infoCreateSpace:
 			return c.Store.CreateSpace(oid, string(r.Data[4:]), true)
+		case r.Info == infoMap:
+			m, err := storage.DecodeRelMap(r.Data[4:], oid, storage.RelMapPath(oid))
+			if err != nil {
+				return err
+			}
+			return c.Store.SetMap(oid, m)
 		case r.Info == infoDropSpace && len(r.Data) == 4:
 			_, err := c.Store.DropSpace(oid) // files of what the log drops later keep it until the next start
 			return err
@@ -118,6 +134,8 @@ func describeStorage(r *wal.Record) string {
 			return fmt.Sprintf("CREATE TABLESPACE %d at \"%s\"", oid, r.Data[4:])
 		case infoDropSpace:
 			return fmt.Sprintf("DROP TABLESPACE %d", oid)
+		case infoMap:
+			return fmt.Sprintf("RELATION MAP of database %d", oid)
 		}
 	}
 	if len(r.Data) < fileSize {

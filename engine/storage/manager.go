@@ -27,6 +27,7 @@ type Manager struct {
 	files *fileCache
 	pend  pending
 	zeros []byte
+	maps  relMaps
 
 	shards [64]shard
 }

@@ -115,11 +115,18 @@ func (m *Manager) remove(name string) error {
 // spaces lists the tablespaces of users.
 func (m *Manager) spaces() ([]base.OID, error) { return m.numbers("pg_tblspc") }
 
-// Databases lists the databases that have a directory in any tablespace.
+// Databases lists the databases that have a directory in any tablespace, or a relation map.
 func (m *Manager) Databases() ([]base.OID, error) {
 	out, err := m.numbers("base")
 	if err != nil {
 		return nil, err
+	}
+	if all := m.maps.all.Load(); all != nil {
+		for db := range *all {
+			if db != 0 && !slices.Contains(out, db) {
+				out = append(out, db)
+			}
+		}
 	}
 	spaces, err := m.spaces()
 	if err != nil {
@@ -165,5 +172,5 @@ func (m *Manager) DropDatabase(db base.OID) error {
 			return err
 		}
 	}
-	return nil
+	return m.removeMap(db)
 }

@@ -148,6 +148,16 @@ func databaseSize(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, 
 		return types.Null, nil
 	}
 	total := int64(0)
+	for _, d := range bootstrap.Relations() {
+		if d.Shared {
+			continue
+		}
+		n, err := forkSize(s, s.View.Catalog(d.OID).File, base.MainFork)
+		if err != nil {
+			return types.Null, err
+		}
+		total += n
+	}
 	err := s.View.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
 		if r.Bool(bootstrap.ColClassRelisshared) || r.OID(bootstrap.ColClassRelfilenode) == 0 ||
 			r.Byte(bootstrap.ColClassRelpersistence) == relation.Temporary {

@@ -10,11 +10,13 @@ import (
 	"manifold/engine/clog"
 	"manifold/engine/pgerror"
 	"manifold/engine/rmgr"
+	"manifold/engine/storage"
 	"manifold/engine/wal"
 )
 
 // The records of resource manager Transaction. A commit or abort: microseconds since 1970 (8), number of subtransactions
-// (4), their ids (8 each), number of relations dropped (4), 16 bytes each.
+// (4), their ids (8 each), number of relations dropped (4), 16 bytes each, number of catalogs moved (4), database, relation
+// and file number (4 each).
 const (
 	infoCommit uint8 = 1
 	infoAbort  uint8 = 2
@@ -46,6 +48,23 @@ func (t *Tx) buildEnd(b *wal.Builder, at time.Time, committed bool) {
 			b.Data(buf[:])
 		}
 	}
+	t.buildMoves(b, committed)
+}
+
+func (t *Tx) buildMoves(b *wal.Builder, committed bool) {
+	moves := t.moves
+	if !committed {
+		moves = nil
+	}
+	var buf [12]byte
+	binary.LittleEndian.PutUint32(buf[:], uint32(len(moves)))
+	b.Data(buf[:4])
+	for i := range moves {
+		binary.LittleEndian.PutUint32(buf[:], uint32(moves[i].Database))
+		binary.LittleEndian.PutUint32(buf[4:], uint32(moves[i].Relation))
+		binary.LittleEndian.PutUint32(buf[8:], uint32(moves[i].Number))
+		b.Data(buf[:])
+	}
 }
 
 func putFile(b []byte, f base.RelFile) {
@@ -71,6 +90,7 @@ type End struct {
 	Time      time.Time
 	Subs      []base.XID
 	Dropped   []base.RelFile
+	Moved     []storage.Move
 }
 
 // DecodeEnd reads a commit or abort record.
@@ -80,7 +100,7 @@ func DecodeEnd(r *wal.Record) (End, error) {
 	}
 	e := End{XID: r.XID, Committed: r.Info == infoCommit}
 	d := r.Data
-	if len(d) < 16 {
+	if len(d) < 20 {
 		return bad()
 	}
 	e.Time = time.UnixMicro(int64(binary.LittleEndian.Uint64(d)))
@@ -93,12 +113,20 @@ func DecodeEnd(r *wal.Record) (End, error) {
 		d = d[8:]
 	}
 	n = int(binary.LittleEndian.Uint32(d))
-	if d = d[4:]; n < 0 || n*16 != len(d) {
+	if d = d[4:]; n < 0 || n > (len(d)-4)/16 || len(d) < 4 {
 		return bad()
 	}
 	for range n {
 		e.Dropped = append(e.Dropped, getFile(d))
 		d = d[16:]
+	}
+	n = int(binary.LittleEndian.Uint32(d))
+	if d = d[4:]; n < 0 || n*12 != len(d) {
+		return bad()
+	}
+	for ; len(d) > 0; d = d[12:] {
+		e.Moved = append(e.Moved, storage.Move{Database: base.OID(binary.LittleEndian.Uint32(d)),
+			Relation: base.OID(binary.LittleEndian.Uint32(d[4:])), Number: base.OID(binary.LittleEndian.Uint32(d[8:]))})
 	}
 	return e, nil
 }
@@ -205,6 +233,11 @@ func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
 			p.clog.Set(x, st)
 			delete(p.open, x)
 		}
+		if len(e.Moved) > 0 {
+			if err := c.Store.MoveFiles(e.Moved); err != nil {
+				return err
+			}
+		}
 		for _, f := range e.Dropped {
 			c.Pool.DropRelation(f)
 			if err := c.Store.Unlink(f); err != nil {
@@ -241,7 +274,11 @@ func Describe(r *wal.Record) string {
 		if e.Committed {
 			verb = "COMMIT"
 		}
-		return fmt.Sprintf("%s %s; subxacts %v; rels %v", verb, e.Time.UTC().Format(time.RFC3339Nano), e.Subs, e.Dropped)
+		text := fmt.Sprintf("%s %s; subxacts %v; rels %v", verb, e.Time.UTC().Format(time.RFC3339Nano), e.Subs, e.Dropped)
+		if len(e.Moved) > 0 {
+			text += fmt.Sprintf("; moved %v", e.Moved)
+		}
+		return text
 	}
 	if r.Info == infoPrepare {
 		s, err := DecodePrepared(r)

@@ -35,6 +35,7 @@ func (t *Tx) ReleaseSub() {
 			t.drops[i].level = level - 1
 		}
 	}
+	t.releaseMoves(level)
 	t.pop()
 }
 
@@ -56,6 +57,7 @@ func (t *Tx) AbortSub() {
 			d.level, d.onCommit = level-1, d.onAbort
 		}
 	}
+	t.abortMoves(level)
 	for _, x := range gone {
 		t.unlockXID(x)
 	}

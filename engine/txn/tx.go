@@ -39,6 +39,9 @@ type Tx struct {
 	used     bool // the current command wrote, so the next statement needs a new one
 	subs     []sub
 	drops    []drop
+	moves    []move
+	maps     []merged // of moves; made as they are asked for
+	moved    error    // what became of moves
 	cleanup  []Cleaner
 	rowLocks []RowLock
 	prepared *prepared // what it is, when it is prepared
@@ -84,6 +87,7 @@ func (p *Proc) Begin() *Tx {
 	t.command = 0
 	t.used = false
 	t.commit = 0
+	t.moved = nil
 	return t
 }
 
@@ -265,7 +269,13 @@ func (t *Tx) Commit(task *activity.Task, level Level) (base.LSN, error) {
 	for len(t.subs) > 0 {
 		t.ReleaseSub()
 	}
-	lsn, err := t.commitPoint(level)
+	var lsn base.LSN
+	var err error
+	if len(t.moves) > 0 {
+		lsn, err = t.commitMoving(level)
+	} else {
+		lsn, err = t.commitPoint(level)
+	}
 	if err == nil && t.ident.Top == 0 {
 		t.finish(task, true, 0)
 		return 0, nil
@@ -276,6 +286,10 @@ func (t *Tx) Commit(task *activity.Task, level Level) (base.LSN, error) {
 	}
 	if level != LevelOff {
 		task.NoteDep(lsn)
+	}
+	if t.moved != nil {
+		t.finish(task, true, lsn)
+		return lsn, t.moved
 	}
 	if t.hasDrops(true) { // files may go only when nothing can bring the rows back
 		if err := t.p.m.log.WaitFlushed(task, lsn); err != nil {
@@ -417,6 +431,7 @@ func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 	t.ident.Subs = t.ident.Subs[:0]
 	t.levels = t.levels[:0]
 	t.drops = t.drops[:0]
+	t.moves, t.maps = t.moves[:0], nil
 	t.rowLocks = t.rowLocks[:0]
 	clear(t.subs)
 	t.subs = t.subs[:0]

@@ -171,8 +171,6 @@ func derivedClass(f *Facts, row []string, column string) (string, bool) {
 			return strconv.Itoa(int(MethodBtree)), true
 		}
 		return strconv.Itoa(int(MethodHeap)), true
-	case "relfilenode":
-		return strconv.Itoa(int(d.OID)), true
 	case "reltablespace":
 		if d.Shared {
 			return strconv.Itoa(int(base.GlobalTablespace)), true

@@ -2,11 +2,13 @@ package bootstrap
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
 	"manifold/engine/base"
 	"manifold/engine/relation"
+	"manifold/engine/storage"
 	"manifold/engine/types"
 )
 
@@ -39,31 +41,40 @@ func Relation(oid base.OID) (*relation.Desc, bool) {
 	return d, ok
 }
 
-// In gives the descriptor as database db has it: the same for a shared catalog, otherwise a copy whose files are db's,
-// in the tablespace home.
-func In(d *relation.Desc, db, home base.OID) *relation.Desc {
+// In gives the descriptor as database db has it: a copy whose files are db's, in the tablespace home, or those of the cluster for
+// a shared catalog. files is the relation map of the one or the other.
+func In(d *relation.Desc, db, home base.OID, files *storage.RelMap) *relation.Desc {
 	if d.Shared {
-		return d
+		if Fits(d, files) {
+			return d
+		}
+		db, home = 0, base.GlobalTablespace
+	}
+	file := func(oid base.OID) base.RelFile {
+		return base.RelFile{Space: home, Database: db, Number: files.Number(oid)}
 	}
 	c := *d
-	c.File.Database, c.File.Space = db, home
+	c.File = file(d.OID)
 	c.Indexes = make([]*relation.Index, len(d.Indexes))
 	for i, x := range d.Indexes {
-		ic := *x
-		ic.File.Database, ic.File.Space = db, home
-		xd := *x.Desc
-		xd.File.Database, xd.File.Space = db, home
+		ic, xd := *x, *x.Desc
+		ic.File, xd.File = file(x.OID), file(x.OID)
 		xd.Index = &ic
 		ic.Desc = &xd
 		c.Indexes[i] = &ic
 	}
 	if d.Index != nil {
 		ic := *d.Index
-		ic.File.Database, ic.File.Space = db, home
-		ic.Desc = &c
+		ic.File, ic.Desc = c.File, &c
 		c.Index = &ic
 	}
 	return &c
+}
+
+// Fits tells whether the files of a descriptor are those that a map gives.
+func Fits(d *relation.Desc, files *storage.RelMap) bool {
+	return d.File.Number == files.Number(d.OID) &&
+		!slices.ContainsFunc(d.Indexes, func(x *relation.Index) bool { return x.File.Number != files.Number(x.OID) })
 }
 
 type schemaTable struct {

@@ -13,6 +13,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
 	"manifold/engine/sql/parse"
+	"manifold/engine/storage"
 	"manifold/engine/types"
 )
 
@@ -21,6 +22,10 @@ type facts struct {
 	t    *testing.T
 	rows map[base.OID][][]types.Datum
 }
+
+func (f *facts) Map(base.OID) *storage.RelMap  { return nil }
+func (f *facts) Hold(base.OID, base.OID) error { return nil }
+func (f *facts) LetGo(base.OID, base.OID)      {}
 
 func (f *facts) Scan(table *relation.Desc, index *relation.Index, keys []types.Datum, fn func(base.TID, catalog.Row) error) error {
 	rows, ok := f.rows[table.OID]

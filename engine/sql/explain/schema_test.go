@@ -12,6 +12,7 @@ import (
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
+	"manifold/engine/storage"
 	"manifold/engine/types"
 )
 
@@ -34,6 +35,10 @@ func (f *facts) table(d *relation.Desc) [][]types.Datum {
 	}
 	return rows
 }
+
+func (f *facts) Map(base.OID) *storage.RelMap  { return nil }
+func (f *facts) Hold(base.OID, base.OID) error { return nil }
+func (f *facts) LetGo(base.OID, base.OID)      {}
 
 func (f *facts) Scan(table *relation.Desc, index *relation.Index, keys []types.Datum, fn func(base.TID, catalog.Row) error) error {
 	for _, r := range f.table(table) {
