@@ -94,3 +94,34 @@ func TestParametersOfExtendedStatements(t *testing.T) {
 		}
 	}
 }
+
+// TestParametersOfUtilityStatements pins $1 in the queries that other statements contain, as cursors of drivers have it. A cursor
+// keeps its parameters though the portal that they came with has been bound again.
+func TestParametersOfUtilityStatements(t *testing.T) {
+	c := connect(t, testEngine(t, newCluster(t)))
+	for _, q := range []struct {
+		sql    string
+		params []string
+		want   string
+	}{
+		{"create table t as select i, $1::text as x, $2 as y from generate_series(1, $3) i", []string{"a", "b", "3"}, ""},
+		{"select y, count(*) from t where x = $1 group by y", []string{"a"}, "b|3"},
+		{"select i into u from t where i > $1", []string{"1"}, ""},
+		{"select i from u order by i", nil, "2\n3"},
+		{"explain (costs off) select * from t where x = $1", []string{"a"}, "Seq Scan on t\n  Filter: (x = $1)\nEXPLAIN"},
+		{"create view v as select $1::int", nil, "ERROR 42P02: there is no parameter $1"},
+		{"create table d (a int default $1)", nil, "ERROR 42P02: there is no parameter $1"},
+		{"copy (select $1::int) to stdout", nil, "ERROR 42P02: there is no parameter $1"},
+		{"begin", nil, "BEGIN"},
+		{"declare c cursor with hold for select i, $1::text from t where i < $2 order by i", []string{"kept", "3"}, "DECLARE CURSOR"},
+		{"fetch c", nil, "1|kept\nFETCH 1"},
+		{"select $1::text || $2", []string{"over", "written"}, "overwritten"},
+		{"fetch c", nil, "2|kept\nFETCH 1"},
+		{"commit", nil, "COMMIT"},
+		{"fetch absolute 1 from c", nil, "1|kept\nFETCH 1"},
+	} {
+		if got := c.extended(q.sql, q.params...); got != q.want {
+			t.Errorf("%s\n got %s\nwant %s", q.sql, got, q.want)
+		}
+	}
+}

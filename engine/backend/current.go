@@ -21,11 +21,11 @@ type place struct {
 }
 
 // cursorPlan plans the query of a cursor, so that WHERE CURRENT OF can find its row where PostgreSQL could.
-func (b *Backend) cursorPlan(text string, query *pg_query.Node) (*plancache.Variant, place, error) {
+func (b *Backend) cursorPlan(text string, query *pg_query.Node, params []base.OID) (*plancache.Variant, place, error) {
 	s := query.GetSelectStmt()
 	names := addressable(s)
 	if len(names) == 0 {
-		v, err := b.variant(text, query, nil, nil, true)
+		v, err := b.variant(text, query, nil, params, true)
 		return v, place{}, err
 	}
 	saved := s.TargetList
@@ -37,10 +37,10 @@ func (b *Backend) cursorPlan(text string, query *pg_query.Node) (*plancache.Vari
 			s.TargetList = append(s.TargetList, pg_query.MakeResTargetNodeWithVal(ref, -1))
 		}
 	}
-	v, err := b.variant(text, query, nil, nil, true)
+	v, err := b.variant(text, query, nil, params, true)
 	if err != nil { // views have no addresses, groups neither
 		s.TargetList = saved
-		v, err = b.variant(text, query, nil, nil, true)
+		v, err = b.variant(text, query, nil, params, true)
 		return v, place{}, err
 	}
 	p := place{columns: len(v.Plan.Columns) - 2*len(names), refs: len(names), locked: len(s.LockingClause) > 0}
@@ -183,9 +183,9 @@ func (b *Backend) tableName(table base.OID) (string, error) {
 }
 
 // settleCursor is settle for the query of a cursor.
-func (b *Backend) settleCursor(text string, query *pg_query.Node, po *session.Portal) (*plancache.Variant, error) {
+func (b *Backend) settleCursor(text string, query *pg_query.Node, params []base.OID, po *session.Portal) (*plancache.Variant, error) {
 	for {
-		v, p, err := b.cursorPlan(text, query)
+		v, p, err := b.cursorPlan(text, query, params)
 		if err != nil {
 			return nil, err
 		}

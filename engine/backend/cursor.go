@@ -7,7 +7,6 @@ import (
 
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
-	"manifold/engine/types"
 )
 
 // Options of DECLARE, as the grammar numbers them.
@@ -19,7 +18,7 @@ const (
 )
 
 // declare is DECLARE CURSOR.
-func (b *Backend) declare(text string, n *pg_query.DeclareCursorStmt, params []types.Datum) error {
+func (b *Backend) declare(text string, n *pg_query.DeclareCursorStmt, given bound) error {
 	s := b.s
 	if n.Options&cursorHold == 0 && !s.Tx.Block && !s.Tx.Implicit {
 		return noBlock("DECLARE CURSOR")
@@ -28,7 +27,7 @@ func (b *Backend) declare(text string, n *pg_query.DeclareCursorStmt, params []t
 		return pgerror.Newf(pgerror.DuplicateCursor, "cursor \"%s\" already exists", n.Portalname)
 	}
 	po := b.newPortal(n.Portalname)
-	v, err := b.settleCursor(text, n.Query, po)
+	v, err := b.settleCursor(text, n.Query, given.types, po)
 	if err == nil && (len(v.Plan.Columns) == 0 || v.Tag != "SELECT") {
 		err = pgerror.New(pgerror.FeatureNotSupported, "DECLARE CURSOR must not contain data-modifying statements in WITH")
 	}
@@ -47,7 +46,10 @@ func (b *Backend) declare(text string, n *pg_query.DeclareCursorStmt, params []t
 			po.Formats = append(po.Formats, 1)
 		}
 	}
-	r.params = params
+	r.params = nil // the portal that they came with serves the next Bind
+	for _, d := range given.values {
+		r.params = append(r.params, d.Clone())
+	}
 	if err := b.start(&r.run, v, r.params, nil, true); err != nil {
 		b.dropPortal(n.Portalname)
 		return err

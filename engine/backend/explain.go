@@ -98,13 +98,13 @@ func optionOn(arg *pg_query.Node) bool {
 }
 
 // explain is EXPLAIN.
-func (b *Backend) explain(text string, n *pg_query.ExplainStmt, out Sink, describe bool, formats []int16) error {
+func (b *Backend) explain(text string, n *pg_query.ExplainStmt, given bound, out Sink, describe bool, formats []int16) error {
 	opt, err := explainOptions(n)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	v, params, err := b.explained(text, n.Query)
+	v, params, err := b.explained(text, n.Query, given)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (b *Backend) explain(text string, n *pg_query.ExplainStmt, out Sink, descri
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // explained plans the statement that EXPLAIN is about.
-func (b *Backend) explained(text string, node *pg_query.Node) (*plancache.Variant, []types.Datum, error) {
+func (b *Backend) explained(text string, node *pg_query.Node, given bound) (*plancache.Variant, []types.Datum, error) {
 	if e := node.GetExecuteStmt(); e != nil {
 		p, err := b.statementNamed(e.Name)
 		if err != nil {
@@ -164,12 +164,12 @@ func (b *Backend) explained(text string, node *pg_query.Node) (*plancache.Varian
 	if !analyze.Optimizable(node) {
 		return nil, nil, pgerror.Unsupported("EXPLAIN of a utility statement")
 	}
-	v, err := b.variant(text, node, nil, nil, true)
+	v, err := b.variant(text, node, nil, given.types, true)
 	if err != nil {
 		return nil, nil, err
 	}
 	v, err = b.settle(v, text, node, nil)
-	return v, nil, err
+	return v, given.values, err
 }
 
 // measure runs the plan with every node timed.

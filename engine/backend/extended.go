@@ -3,6 +3,8 @@ package backend
 import (
 	"time"
 
+	pg_query "github.com/pganalyze/pg_query_go/v6"
+
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
@@ -65,13 +67,41 @@ func (b *Backend) prepare(name, text string, paramOIDs []base.OID) (*session.Pre
 		return nil, errFailed()
 	}
 	if !analyze.Optimizable(p.Node) {
-		if len(paramOIDs) > 0 {
-			p.Params = append([]base.OID(nil), paramOIDs...)
+		if err := b.utilityParams(p); err != nil {
+			return nil, err
 		}
 		return p, b.describeUtility(p)
 	}
 	b.begin(s.StatementTime)
 	return p, b.replan(p)
+}
+
+// utilityParams finds the types of the parameters that the query inside of a utility statement uses.
+func (b *Backend) utilityParams(p *session.Prepared) error {
+	p.Params = append([]base.OID(nil), p.Asked...)
+	var inner *pg_query.Node
+	switch v := p.Node.GetNode().(type) {
+	case *pg_query.Node_ExplainStmt:
+		inner = v.ExplainStmt.Query
+	case *pg_query.Node_DeclareCursorStmt:
+		inner = v.DeclareCursorStmt.Query
+	case *pg_query.Node_CreateTableAsStmt:
+		inner = v.CreateTableAsStmt.Query
+	case *pg_query.Node_SelectStmt:
+		into := v.SelectStmt.IntoClause
+		v.SelectStmt.IntoClause = nil
+		defer func() { v.SelectStmt.IntoClause = into }()
+		inner = p.Node
+	}
+	if inner == nil || !analyze.Optimizable(inner) {
+		return nil
+	}
+	b.begin(b.s.StatementTime)
+	r, err := b.analyzed(p.Text, inner, nil, p.Asked, false)
+	if err == nil {
+		p.Params = r.Params
+	}
+	return err
 }
 
 // adopt gives a prepared statement, whose text b.shape is of, a plan.

@@ -5,6 +5,7 @@ import (
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
+	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/catalog"
 	"manifold/engine/command"
@@ -33,11 +34,20 @@ func (b *Backend) utility(text string, n *pg_query.Node, po *session.Portal, out
 	return b.complete(out, tag)
 }
 
+// bound is the parameters that came with a statement.
+type bound struct {
+	types  []base.OID
+	values []types.Datum
+}
+
 func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, out Sink, describe bool) (string, error) {
 	var formats []int16
-	var params []types.Datum
+	var given bound
 	if po != nil {
-		formats, params = po.Formats, po.Run.(*portalRun).params
+		formats, given = po.Formats, bound{values: po.Run.(*portalRun).params}
+		if po.Statement != nil {
+			given.types = po.Statement.Params
+		}
 	}
 	if t := n.GetTransactionStmt(); t != nil {
 		return b.transaction(t)
@@ -57,7 +67,7 @@ func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, 
 	case *pg_query.Node_DeallocateStmt:
 		return b.deallocate(v.DeallocateStmt)
 	case *pg_query.Node_DeclareCursorStmt:
-		return "DECLARE CURSOR", b.declare(text, v.DeclareCursorStmt, params)
+		return "DECLARE CURSOR", b.declare(text, v.DeclareCursorStmt, given)
 	case *pg_query.Node_FetchStmt:
 		return b.fetch(v.FetchStmt, out, describe, formats)
 	case *pg_query.Node_ClosePortalStmt:
@@ -66,7 +76,7 @@ func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, 
 		}
 		return "CLOSE CURSOR", b.closeCursor(v.ClosePortalStmt.Portalname)
 	case *pg_query.Node_ExplainStmt:
-		return "EXPLAIN", b.explain(text, v.ExplainStmt, out, describe, formats)
+		return "EXPLAIN", b.explain(text, v.ExplainStmt, given, out, describe, formats)
 	case *pg_query.Node_CopyStmt:
 		return b.copy(text, v.CopyStmt, out)
 	case *pg_query.Node_ListenStmt:
@@ -81,7 +91,7 @@ func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, 
 	if b.s.Tx.ReadOnly && !readsOnly(n) {
 		return "", errReadOnly(command.Tag(n))
 	}
-	return b.command(text, n)
+	return b.command(text, n, given)
 }
 
 // readsOnly tells whether a utility statement may run in a read-only transaction.
@@ -158,12 +168,13 @@ func modes(list []*pg_query.Node) (iso *session.Isolation, readOnly, deferrable 
 }
 
 // command runs a statement of package command.
-func (b *Backend) command(text string, n *pg_query.Node) (string, error) {
+func (b *Backend) command(text string, n *pg_query.Node, given bound) (string, error) {
 	c, err := b.commandContext(text)
 	if err != nil {
 		return "", err
 	}
 	defer c.close()
+	c.Params, c.Values = given.types, given.values
 	return command.Run(&c.Context, n)
 }
 
@@ -201,7 +212,7 @@ func (b *Backend) commandContext(text string) (*commandContext, error) {
 	}
 	c.Editor = &catalog.Editor{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx(), Wait: h.Wait, View: &b.view, Changed: b.changed}
 	c.NewExec = func() *exec.Context { return c.newExec() }
-	c.Plan = func(q *query.Query) (*plan.Statement, error) { return b.optimized(q, nil, 0) }
+	c.Plan = func(q *query.Query) (*plan.Statement, error) { return b.optimized(q, c.Params, 0) }
 	c.CheckKey = func(v *trigger.Validation) error {
 		f := b.firing()
 		defer f.close()

@@ -12,12 +12,19 @@ import (
 // addForeignKeys reads the foreign keys of a table and those that refer to it. pg_constraint has no index for the latter:
 // their triggers lead there.
 func (v *View) addForeignKeys(d *relation.Desc) error {
-	seen := map[base.OID]bool{}
+	fires := map[base.OID]*[relation.FKEvents]byte{}
 	var list []base.OID
 	err := v.Scan(bootstrap.RelTrigger, bootstrap.IdxTriggerTgrelidTgnameIndex, []types.Datum{oidKey(d.OID)}, func(_ base.TID, r Row) error {
-		if c := r.OID(bootstrap.ColTriggerTgconstraint); c != 0 && !seen[c] {
-			seen[c] = true
+		c := r.OID(bootstrap.ColTriggerTgconstraint)
+		if c == 0 {
+			return nil
+		}
+		if fires[c] == nil {
+			fires[c] = &[relation.FKEvents]byte{}
 			list = append(list, c)
+		}
+		if e, ok := keyEvent(r.OID(bootstrap.ColTriggerTgfoid), r.Int(bootstrap.ColTriggerTgtype)); ok {
+			fires[c][e] = r.Byte(bootstrap.ColTriggerTgenabled)
 		}
 		return nil
 	})
@@ -33,6 +40,7 @@ func (v *View) addForeignKeys(d *relation.Desc) error {
 			continue
 		}
 		k := foreignKeyFromRow(r)
+		k.Fires = *fires[oid]
 		if k.Table == d.OID {
 			d.ForeignKeys = append(d.ForeignKeys, k)
 		}
@@ -44,6 +52,33 @@ func (v *View) addForeignKeys(d *relation.Desc) error {
 		sort.Slice(l, func(i, j int) bool { return l[i].OID < l[j].OID })
 	}
 	return nil
+}
+
+// The functions of the triggers of foreign keys: RI_FKey_check_ins, RI_FKey_check_upd, and from RI_FKey_cascade_del to
+// RI_FKey_noaction_upd.
+const (
+	ProcCheckInsert base.OID = 1644
+	ProcCheckUpdate base.OID = 1645
+	procActionFirst base.OID = 1646
+	procActionLast  base.OID = 1655
+)
+
+// triggerOnDelete is the bit of tgtype.
+const triggerOnDelete = 8
+
+// keyEvent gives the event that a trigger of a foreign key is for.
+func keyEvent(function base.OID, tgtype int64) (relation.FKEvent, bool) {
+	switch {
+	case function == ProcCheckInsert:
+		return relation.FKInserted, true
+	case function == ProcCheckUpdate:
+		return relation.FKUpdated, true
+	case function < procActionFirst || function > procActionLast:
+		return 0, false
+	case tgtype&triggerOnDelete != 0:
+		return relation.FKKeyDeleted, true
+	}
+	return relation.FKKeyUpdated, true
 }
 
 func foreignKeyFromRow(r Row) *relation.ForeignKey {

@@ -30,8 +30,7 @@ type alteration struct {
 func alterTable(c *Context, node *pg_query.Node) (string, error) {
 	s := node.GetAlterTableStmt()
 	tag := "ALTER " + objectWords(s.Objtype)
-	mode := lock.AccessExclusive
-	d, err := c.open(s.Relation, mode, s.MissingOk)
+	d, err := c.open(s.Relation, alterMode(s.Cmds), s.MissingOk)
 	if err != nil {
 		return "", err
 	}
@@ -58,6 +57,40 @@ func alterTable(c *Context, node *pg_query.Node) (string, error) {
 		}
 	}
 	return tag, a.finish()
+}
+
+// alterMode gives the lock that all sub-commands together need.
+func alterMode(cmds []*pg_query.Node) lock.Mode {
+	mode := lock.ShareUpdateExclusive
+	for _, n := range cmds {
+		mode = max(mode, commandMode(n.GetAlterTableCmd()))
+	}
+	return mode
+}
+
+// commandMode gives the weakest lock under which a sub-command can do its work beside others.
+func commandMode(cmd *pg_query.AlterTableCmd) lock.Mode {
+	switch cmd.Subtype {
+	case pg_query.AlterTableType_AT_ValidateConstraint, pg_query.AlterTableType_AT_SetStatistics, pg_query.AlterTableType_AT_ClusterOn,
+		pg_query.AlterTableType_AT_DropCluster:
+		return lock.ShareUpdateExclusive
+	case pg_query.AlterTableType_AT_SetRelOptions, pg_query.AlterTableType_AT_ResetRelOptions:
+		for _, n := range cmd.Def.GetList().GetItems() {
+			switch n.GetDefElem().Defname {
+			case "user_catalog_table", "security_barrier", "security_invoker", "check_option":
+				return lock.AccessExclusive
+			}
+		}
+		return lock.ShareUpdateExclusive
+	case pg_query.AlterTableType_AT_AddConstraint:
+		if cmd.Def.GetConstraint().GetContype() == pg_query.ConstrType_CONSTR_FOREIGN {
+			return lock.ShareRowExclusive
+		}
+	}
+	if firing(cmd.Subtype) != 0 {
+		return lock.ShareRowExclusive
+	}
+	return lock.AccessExclusive
 }
 
 const alterPasses = 5

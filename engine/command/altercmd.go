@@ -62,6 +62,9 @@ func (a *alteration) command(cmd *pg_query.AlterTableCmd) error {
 	case pg_query.AlterTableType_AT_SetRelOptions, pg_query.AlterTableType_AT_ResetRelOptions:
 		return a.setOptions(d, cmd)
 	}
+	if firing(cmd.Subtype) != 0 {
+		return c.enableTriggers(d, cmd)
+	}
 	attr := 0
 	if cmd.Name != "" {
 		if attr, err = column(d, cmd.Name); err != nil {

@@ -47,6 +47,8 @@ type Context struct {
 	Wait       txn.Wait
 	SearchPath []base.OID // in order of search, pg_catalog and the temporary schema among them
 	Text       string     // the query string the statement stands in
+	Params     []base.OID // types of $1 ... that CREATE TABLE AS may use
+	Values     []types.Datum
 	Host       Host
 	Query      func(text string) error // runs an SQL statement inside this one
 	// NewExec makes an execution context under a fresh snapshot, with Eval filled in (Ctx, Values, Task). The snapshot is
@@ -75,7 +77,7 @@ func Run(c *Context, n *pg_query.Node) (tag string, err error) {
 // options gives what an analysis of a part of the statement depends on.
 func (c *Context) options() *analyze.Options {
 	return &analyze.Options{View: c.View, SearchPath: c.SearchPath, Temp: c.Session.Temp.Namespace, Env: c.Env, Text: c.Text,
-		Role: c.Session.Role}
+		Role: c.Session.Role, FixParams: true}
 }
 
 // notice queues a NOTICE for the client.

@@ -47,7 +47,9 @@ func (c *Context) tableAs(q *pg_query.Node, into *pg_query.IntoClause, ifNotExis
 	if exists, err := c.exists(schema, into.Rel.Relname, ifNotExists); exists || err != nil {
 		return "CREATE TABLE AS", err
 	}
-	r, err := analyze.Statement(c.options(), q)
+	opt := c.options()
+	opt.Params = c.Params
+	r, err := analyze.Statement(opt, q)
 	if err != nil {
 		return "", err
 	}
@@ -118,7 +120,7 @@ func (c *Context) insertRows(d *relation.Desc, p *plan.Statement) (int64, error)
 	}
 	x := c.NewExec()
 	env := in.Env()
-	env.Ctx, env.Values = x.Eval.Ctx, x.Eval.Values
+	env.Ctx, env.External, env.Values = x.Eval.Ctx, c.Values, x.Eval.Values
 	if err := in.Start(x); err != nil {
 		in.Stop()
 		return 0, err

@@ -175,7 +175,7 @@ func (a *alteration) alterConstraint(d *relation.Desc, k *pg_query.Constraint) e
 	err = c.View.Scan(bootstrap.RelTrigger, bootstrap.IdxTriggerTgconstraintIndex, []types.Datum{oidKey(oid)},
 		func(_ base.TID, r catalog.Row) error {
 			switch r.OID(bootstrap.ColTriggerTgfoid) {
-			case procOf(relation.NoAction, true), procOf(relation.NoAction, false), procCheckInsert, procCheckUpdate:
+			case procOf(relation.NoAction, true), procOf(relation.NoAction, false), catalog.ProcCheckInsert, catalog.ProcCheckUpdate:
 				triggers = append(triggers, r.OID(bootstrap.ColTriggerOid))
 			}
 			return nil

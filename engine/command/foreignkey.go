@@ -354,8 +354,8 @@ func (c *Context) foreignKeyTriggers(f *foreignKey) error {
 	for _, t := range []triggerRow{
 		{table: f.Target, other: f.Table, letter: "a", proc: onDelete, events: 8, waits: waits(f.OnDelete)},
 		{table: f.Target, other: f.Table, letter: "a", proc: onUpdate, events: 16, waits: waits(f.OnUpdate)},
-		{table: f.Table, other: f.Target, letter: "c", proc: procCheckInsert, events: 4, waits: true},
-		{table: f.Table, other: f.Target, letter: "c", proc: procCheckUpdate, events: 16, waits: true},
+		{table: f.Table, other: f.Target, letter: "c", proc: catalog.ProcCheckInsert, events: 4, waits: true},
+		{table: f.Table, other: f.Target, letter: "c", proc: catalog.ProcCheckUpdate, events: 16, waits: true},
 	} {
 		t.prefix, t.constraint, t.index = "RI_ConstraintTrigger_"+t.letter, f.OID, f.Index
 		t.deferrable, t.deferred = t.waits && f.Deferrable, t.waits && f.Deferred
@@ -365,12 +365,6 @@ func (c *Context) foreignKeyTriggers(f *foreignKey) error {
 	}
 	return nil
 }
-
-// RI_FKey_check_ins and RI_FKey_check_upd.
-const (
-	procCheckInsert base.OID = 1644
-	procCheckUpdate base.OID = 1645
-)
 
 // procOf gives the function that pg_trigger names for an action.
 func procOf(a relation.FKAction, onDelete bool) base.OID {

@@ -89,5 +89,5 @@ func (p *Copy) Columns() int { return len(p.columns) }
 
 func (c *Context) options() *analyze.Options {
 	return &analyze.Options{View: c.View, SearchPath: c.SearchPath, Temp: c.Session.Temp.Namespace, Env: c.Env, Text: c.Text,
-		Role: c.Session.Role}
+		Role: c.Session.Role, FixParams: true}
 }

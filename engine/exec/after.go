@@ -26,6 +26,21 @@ type RowChange struct {
 	New   base.TID        // the version that is there now
 }
 
+// Acts tells whether the constraint does something about the change; replica is of session_replication_role.
+func (c *RowChange) Acts(replica bool) bool {
+	switch {
+	case c.Kind == Recheck:
+		return true
+	case c.Kind == KeyDeleted:
+		return c.Key.Acts(relation.FKKeyDeleted, replica)
+	case c.Kind == KeyUpdated:
+		return c.Key.Acts(relation.FKKeyUpdated, replica)
+	case c.Old == base.TID{}:
+		return c.Key.Acts(relation.FKInserted, replica)
+	}
+	return c.Key.Acts(relation.FKUpdated, replica)
+}
+
 // ChangeKind says what is to be done about a changed row.
 type ChangeKind uint8
 

@@ -140,6 +140,41 @@ type ForeignKey struct {
 	Deferrable bool
 	Deferred   bool // INITIALLY DEFERRED
 	Validated  bool
+	Fires      [FKEvents]byte // when its triggers fire, as tgenabled; zero as FiresOnOrigin
+}
+
+// FKEvent is a change of a row that a foreign key has a trigger for.
+type FKEvent uint8
+
+// The events: of the table that refers and of the one that is referred to.
+const (
+	FKInserted FKEvent = iota
+	FKUpdated
+	FKKeyDeleted
+	FKKeyUpdated
+
+	FKEvents = 4
+)
+
+// When a trigger fires, as tgenabled.
+const (
+	FiresOnOrigin  byte = 'O' // unless session_replication_role is replica
+	FiresOnReplica byte = 'R' // only then
+	FiresAlways    byte = 'A'
+	FiresNever     byte = 'D'
+)
+
+// Acts tells whether the foreign key's trigger for an event fires.
+func (k *ForeignKey) Acts(e FKEvent, replica bool) bool {
+	switch k.Fires[e] {
+	case FiresNever:
+		return false
+	case FiresAlways:
+		return true
+	case FiresOnReplica:
+		return replica
+	}
+	return !replica
 }
 
 // FKAction is what becomes of referring rows, as confupdtype.

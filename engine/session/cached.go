@@ -19,6 +19,7 @@ type Hot struct {
 	Isolation  Isolation
 	Deferrable bool
 	Log        activity.LogTuning
+	Replica    bool // session_replication_role
 }
 
 // Hot gives the settings that every statement reads.
@@ -56,6 +57,7 @@ func readHot(g *Settings) *Hot {
 		ReadOnly: g.Get("default_transaction_read_only").Bool, Deferrable: g.Get("default_transaction_deferrable").Bool,
 	}
 	h.Log = g.LogTuning()
+	h.Replica = g.Get("session_replication_role").Str == "replica"
 	h.Wait.Compress, _ = compression.Named(g.Get("default_toast_compression").Str)
 	switch g.Get("synchronous_commit").Str {
 	case "off":

@@ -25,6 +25,8 @@ type ruleKey struct {
 
 // Queue holds the events of one session's transaction.
 type Queue struct {
+	Replica bool // session_replication_role is replica, for the statement that runs
+
 	now    eventLog // of the statement that runs
 	later  eventLog // that wait for commit or SET CONSTRAINTS
 	rules  []rule
@@ -61,6 +63,9 @@ func New(files exec.TempFiles) *Queue {
 
 // Note implements exec.After.
 func (q *Queue) Note(c *exec.RowChange) error {
+	if !c.Acts(q.Replica) {
+		return nil
+	}
 	n := q.rule(c)
 	l := &q.now
 	if r := &q.rules[n]; r.deferrable && !q.committing && q.isDeferred(r) {

@@ -173,6 +173,9 @@ func (s *state) funcCall(n *pg_query.FuncCall) (query.Expr, error) {
 		if err != nil {
 			return nil, err
 		}
+		if p, ok := e.(*query.Param); ok && p.Typ == types.OIDVoid && len(argNames) == 0 {
+			continue // how JDBC writes an OUT parameter
+		}
 		args = append(args, e)
 	}
 	if n.AggWithinGroup { // what is sorted is an argument too

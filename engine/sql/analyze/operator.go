@@ -235,7 +235,7 @@ func (a *analyzer) orderingOf(typ base.OID) (ordering, error) {
 	}
 	input := bt
 	switch {
-	case t.TrueArray():
+	case t.TrueArray() || bt == types.OIDInt2Vector: // which has no operators of its own, unlike oidvector
 		if o, err := a.orderingOf(t.Elem); err != nil || o.less == 0 {
 			return ordering{}, err
 		}
