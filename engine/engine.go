@@ -96,7 +96,8 @@ func (c *Config) options() recovery.Options {
 	if frames < 128 {
 		frames = 16384
 	}
-	return recovery.Options{WAL: wal.Options{NoSync: c.NoSync, BufferSize: c.walBuffers()}, Buffers: buffer.Options{Frames: frames}}
+	return recovery.Options{WAL: wal.Options{NoSync: c.NoSync, BufferSize: c.walBuffers()}, Buffers: buffer.Options{Frames: frames},
+		Say: func(e *pgerror.Error) { c.Log(e, "") }}
 }
 
 // walBuffers gives the memory for log not yet written: large enough that a bulk load does not wait for the WAL writer.

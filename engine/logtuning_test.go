@@ -61,3 +61,25 @@ func TestLogSettingsAreTheSessions(t *testing.T) {
 		t.Error("the tasks do not have their sessions' tuning")
 	}
 }
+
+// TestFullPageWrites pins that a checkpoint asks for images of pages, or for none when full_page_writes is off, from the moment on
+// that the configuration says so.
+func TestFullPageWrites(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	c := connect(t, e)
+	steps(t, c, "create table t (k int)", "insert into t select generate_series(1, 20000)")
+	rest := 0
+	change := func(full string) int64 {
+		if err := e.SetSettings(map[string]string{"full_page_writes": full}); err != nil {
+			t.Fatal(err)
+		}
+		steps(t, c, "checkpoint")
+		before := e.cluster.Log.Counts().Images
+		rest++
+		steps(t, c, fmt.Sprintf("delete from t where k %% 1000 = %d", rest))
+		return e.cluster.Log.Counts().Images - before
+	}
+	if on, off, again := change("on"), change("off"), change("on"); on < 20 || off != 0 || again < 20 {
+		t.Errorf("%d images on, %d off, %d on again", on, off, again)
+	}
+}

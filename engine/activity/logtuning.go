@@ -8,6 +8,7 @@ type LogTuning struct {
 	Packing  uint8         // how images are compressed (wal_compression), as wal.Packing gives it
 	Delay    time.Duration // how long to wait for others before a flush (commit_delay)
 	Siblings int           // others at work that make it worth while (commit_siblings)
+	NoImages bool          // full_page_writes is off; only the server's own counts
 }
 
 // SetLogTuning gives the task's own way with the log; nil is the server's.

@@ -3,6 +3,7 @@ package recovery
 import (
 	"errors"
 	"io"
+	"syscall"
 	"time"
 
 	"manifold/engine/access/btree"
@@ -28,6 +29,7 @@ type Options struct {
 	Storage storage.Options
 	Buffers buffer.Options
 	Locks   lock.Options
+	Say     func(*pgerror.Error) // takes what the server's log tells of a recovery; nil: nobody does
 }
 
 // Cluster is the lower half of a running engine. Its parts are closed by Close, after a shutdown checkpoint.
@@ -127,7 +129,7 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		}
 	}
 	o.WAL.SystemID, o.WAL.SegmentSize, o.WAL.Timeline = f.SystemID, f.SegmentSize, f.Checkpoint.Timeline
-	at, err := c.replay(fs, f, o.WAL, replay)
+	at, err := c.redo(fs, f, o, replay)
 	if err != nil {
 		return err
 	}
@@ -159,6 +161,32 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 	c.Check = &checkpoint.Mechanism{Log: c.Log, Pool: c.Pool, Store: c.Store, Control: c.Control, Txns: transactions{c.Txns}}
 	_, err = c.Check.Run(checkpoint.Request{Spare: 1})
 	return err
+}
+
+// redo replays the log and tells of it after a crash.
+func (c *Cluster) redo(fs vfs.FS, f control.File, o Options, replay *txn.Replay) (wal.Position, error) {
+	say := func(format string, args ...any) {
+		if o.Say != nil && c.Crashed {
+			o.Say(pgerror.Notice(pgerror.SeverityLog, pgerror.SuccessfulCompletion, format, args...))
+		}
+	}
+	say("database system was not properly shut down; automatic recovery in progress")
+	say("redo starts at %s", f.Checkpoint.Redo)
+	began, user, system := usage()
+	at, err := c.replay(fs, f, o.WAL, replay)
+	if err == nil {
+		now, u, s := usage()
+		say("redo done at %s system usage: CPU: user: %.2f s, system: %.2f s, elapsed: %.2f s", at.Prev, (u - user).Seconds(),
+			(s - system).Seconds(), now.Sub(began).Seconds())
+	}
+	return at, err
+}
+
+// usage gives the time and how much of it the process has used.
+func usage() (now time.Time, user, system time.Duration) {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails only for other arguments
+	return time.Now(), time.Duration(r.Utime.Nano()), time.Duration(r.Stime.Nano())
 }
 
 // replay is the redo loop. It gives where the log is to be continued.

@@ -44,7 +44,7 @@ func (s *Session) Hot() *Hot {
 // LogTuning gives what settings want of the log.
 func (g *Settings) LogTuning() activity.LogTuning {
 	t := activity.LogTuning{Packing: wal.Packing(g.Get("wal_compression").Str), Siblings: int(g.Get("commit_siblings").Int),
-		Delay: time.Duration(g.Get("commit_delay").Int) * time.Microsecond}
+		Delay: time.Duration(g.Get("commit_delay").Int) * time.Microsecond, NoImages: !g.Get("full_page_writes").Bool}
 	t.Checks, _ = rmgr.ParseChecks(g.Get("wal_consistency_checking").Str) // checked when it was set
 	return t
 }

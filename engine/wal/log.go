@@ -139,7 +139,7 @@ func (l *Log) InsertAt(b *Builder) (start, end base.LSN, err error) { return l.i
 
 func (l *Log) insertRecord(b *Builder, inOrder func(end base.LSN)) (start, end base.LSN, err error) {
 	for {
-		redo := l.RedoLSN()
+		redo := l.imagesBelow()
 		t := l.tuningOf(b.tuning)
 		n, err := b.assemble(redo, t.Checks, packing(t.Packing))
 		if err != nil {
@@ -163,7 +163,7 @@ func (l *Log) insert(b *Builder, n int, redo base.LSN, body uint32, inOrder func
 			return 0, 0, false, err
 		}
 		l.mu.Lock()
-		if now := l.RedoLSN(); now != redo && b.needsImages(now) {
+		if now := l.imagesBelow(); now != redo && b.needsImages(now) {
 			l.mu.Unlock()
 			return 0, 0, true, nil
 		}
@@ -281,6 +281,15 @@ func (l *Log) BeginCheckpoint(inOrder func(redo base.LSN)) base.LSN {
 
 // RedoLSN gives the redo pointer: pages not changed since need an image.
 func (l *Log) RedoLSN() base.LSN { return base.LSN(l.redo.Load()) }
+
+// imagesBelow gives the LSN up to which a page needs an image when it is changed: with full_page_writes off that of pages whose
+// changes were never logged.
+func (l *Log) imagesBelow() base.LSN {
+	if l.tuning.Load().NoImages {
+		return 0
+	}
+	return l.RedoLSN()
+}
 
 // InsertLSN gives the end of the last record inserted.
 func (l *Log) InsertLSN() base.LSN { return base.LSN(l.inserted.Load()) }

@@ -45,8 +45,13 @@ func (b *BlockRef) unpack() ([]byte, error) {
 		return b.image, nil
 	}
 	out := make([]byte, page.Size-b.hlen)
+	return out, b.decompress(out)
+}
+
+// decompress fills out with a compressed image.
+func (b *BlockRef) decompress(out []byte) error {
 	if err := compression.Decode(out, b.image, b.packing.method()); err != nil {
-		return nil, pgerror.Corrupt("could not restore image of page %s: could not decompress image with %s", b.Tag, b.packing.method())
+		return pgerror.Corrupt("could not restore image of page %s: could not decompress image with %s", b.Tag, b.packing.method())
 	}
-	return out, nil
+	return nil
 }

@@ -63,26 +63,32 @@ func NewReader(fs vfs.FS, o ReaderOptions, from base.LSN) *Reader {
 
 // Next gives the next record, io.EOF at the end of the log, or a corruption error. The record lives until the next call.
 func (r *Reader) Next() (*Record, error) {
+	if err := r.next(&r.rec); err != nil {
+		return nil, err
+	}
+	return &r.rec, nil
+}
+
+// next reads the next record into raw and rec.
+func (r *Reader) next(rec *Record) error {
 	if r.err != nil {
-		return nil, r.err
+		return r.err
 	}
 	start := r.normalize(r.pos)
 	end, err := r.readRecord(start, r.inc)
-	if err == errEnd {
-		err = r.endOfLog(start)
-	} else if err == nil && r.prev != 0 && r.rec.Prev != r.prev {
+	if err == errEnd || err == nil && r.prev != 0 && base.LSN(binary.LittleEndian.Uint64(r.raw[hPrev:])) != r.prev {
 		err = r.endOfLog(start)
 	}
 	if err == nil {
-		err = r.rec.decode(r.raw)
+		err = rec.decode(r.raw)
 	}
 	if err != nil {
 		r.err = err
-		return nil, err
+		return err
 	}
-	r.rec.Start, r.rec.End = start, end
-	r.pos, r.prev, r.inc = end, start, r.rec.Incarnation
-	return &r.rec, nil
+	rec.Start, rec.End = start, end
+	r.pos, r.prev, r.inc = end, start, rec.Incarnation
+	return nil
 }
 
 // readRecord reads the record at start into raw and verifies it: length, incarnation from least on, CRC.
@@ -116,7 +122,6 @@ func (r *Reader) readRecord(start base.LSN, least uint32) (base.LSN, error) {
 	if id.crc(&r.seed, body, r.raw[:headerSize], start) != binary.LittleEndian.Uint32(r.raw[hCRC:]) {
 		return 0, errEnd
 	}
-	r.rec.Prev = base.LSN(binary.LittleEndian.Uint64(r.raw[hPrev:]))
 	return end, nil
 }
 
