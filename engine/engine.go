@@ -49,6 +49,7 @@ type Config struct {
 	NotifyQueue   int64             // bytes; zero is notify.DefaultLimit
 	Settings      map[string]string // values of parameters that sessions start with
 	Log           func(err *pgerror.Error, context string)
+	RedoInTurn    bool // recovery.Ahead.InTurn: for tests that are to be replayed
 	// Report gives the server's facts for the views of schema manifold; nil: there are none.
 	Report func(task *activity.Task, kind string) (cols []base.OID, rows [][]types.Datum, err error)
 	// Dropped is told of a database that is gone; nil: nobody asks.
@@ -144,7 +145,12 @@ func open(cfg Config) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = func(*pgerror.Error, string) {}
 	}
-	c, err := recovery.Start(cfg.FS, cfg.options())
+	o := cfg.options()
+	var err error
+	if o.Ahead, err = cfg.ahead(); err != nil {
+		return nil, err
+	}
+	c, err := recovery.Start(cfg.FS, o)
 	if err != nil {
 		return nil, err
 	}

@@ -149,12 +149,13 @@ func (l *Log) segment(n uint64) *segment {
 }
 
 // Reserve makes room for x, so that Set for it cannot fail. It is cheap when there is room.
-func (l *Log) Reserve(x base.XID) {
+func (l *Log) Reserve(x base.XID) error {
 	n := uint64(x) >> segmentShift
-	if l.segment(n) == nil {
-		_, err := l.grow(int(n))
-		invariant.Must(err == nil, "commit log: %v", err)
+	if l.segment(n) != nil {
+		return nil
 	}
+	_, err := l.grow(int(n))
+	return err
 }
 
 // Set records the end of x, which must have been reserved.

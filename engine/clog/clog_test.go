@@ -22,7 +22,9 @@ func TestFlushedBitsSurviveACrash(t *testing.T) {
 	l := open(t, fs)
 	xs := []base.XID{3, 4, 15, 16, 17, 40000, segmentXIDs - 1, segmentXIDs, 5 * segmentXIDs}
 	for i, x := range xs {
-		l.Reserve(x)
+		if err := l.Reserve(x); err != nil {
+			t.Fatal(err)
+		}
 		l.Set(x, Aborted) // an earlier use of the id
 		if i%2 == 0 {
 			l.Set(x, Committed)
@@ -58,7 +60,9 @@ func TestFlushedBitsSurviveACrash(t *testing.T) {
 func TestNothingIsWrittenBeforeTheLog(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
-	l.Reserve(9)
+	if err := l.Reserve(9); err != nil {
+		t.Fatal(err)
+	}
 	l.Set(9, Committed)
 	fail := errors.New("log failed")
 	if err := l.Flush(func() error { return fail }); !errors.Is(err, fail) {
@@ -79,7 +83,9 @@ func TestEvictedSegmentsAreReadBack(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
 	for _, x := range []base.XID{7, segmentXIDs + 7, 2*segmentXIDs + 7, 3*segmentXIDs + 7} {
-		l.Reserve(x)
+		if err := l.Reserve(x); err != nil {
+			t.Fatal(err)
+		}
 		l.Set(x, Committed)
 	}
 	if err := l.Flush(func() error { return nil }); err != nil {

@@ -60,15 +60,21 @@ type lab struct {
 	story   []string
 }
 
-// config is how the engine of a seed runs: that of every other one checks redo by images of all pages.
+// config is how the engine of a seed runs: that of every other one checks redo by images of all pages. Of every eight seeds the
+// first four have the log read ahead of redo in turns with it, so that they replay; in the others it is read by a goroutine.
 func config(fs vfs.FS, seed uint64) engine.Config {
 	checks := ""
 	if seed%2 == 0 {
 		checks = "all"
 	}
 	return engine.Config{FS: fs, SharedBuffers: 4 << 20, WALBuffers: 256 << 10, WALSegment: 256 << 10, PlanCache: 64 << 20,
+		RedoInTurn: seed%8 < 4,
 		Settings: map[string]string{"max_prepared_transactions": "9", "lock_timeout": "1ms", "statement_timeout": "60s",
-			"wal_consistency_checking": checks, "autovacuum_freeze_max_age": "100000", "wal_compression": []string{"off", "pglz", "lz4", "zstd"}[seed%4]}}
+			"wal_consistency_checking": checks, "autovacuum_freeze_max_age": "100000",
+			"wal_compression":            []string{"off", "pglz", "lz4", "zstd"}[seed%4],
+			"recovery_prefetch":          []string{"try", "try", "off"}[seed/8%3],
+			"maintenance_io_concurrency": []string{"1", "10", "100"}[seed%3],
+			"wal_decode_buffer_size":     []string{"64kB", "512kB"}[seed/2%2]}}
 }
 
 // image makes the cluster that every seed starts with.
@@ -343,16 +349,34 @@ func (b *lab) crash() error {
 	_ = b.e.Abandon()
 	b.e = nil
 	for range 3 {
-		if b.r.IntN(3) == 0 {
+		broken := false
+		switch b.r.IntN(6) {
+		case 0, 1:
 			nth := 1 + b.r.IntN([]int{10, 60, 300}[b.r.IntN(3)])
 			b.tell("-- recovery is cut at change %d", nth)
 			b.fs.Inject(vfs.Fault{Nth: nth, Err: vfs.ErrPowerCut})
+		case 2:
+			broken = true
+			f := vfs.Fault{Op: vfs.OpRead, Match: "base/", Nth: 1 + b.r.IntN(40), Err: syscall.EIO, Sticky: b.r.IntN(2) == 0}
+			b.tell("-- redo: %+v", f)
+			b.fs.Inject(f)
 		}
-		e, err := engine.Open(context.Background(), config(b.fs, b.seed))
+		c := config(b.fs, b.seed)
+		c.Log = func(e *pgerror.Error, _ string) {
+			if broken && strings.HasPrefix(e.Message, "redo done") {
+				b.fs.Heal()
+			}
+		}
+		e, err := engine.Open(context.Background(), c)
 		if err == nil && !b.fs.Down() {
 			b.e = e
 			b.fs.Heal()
 			return nil
+		}
+		if broken && pgerror.Code(err) == pgerror.IOError {
+			b.tell("-- %v", err)
+			b.fs.Heal()
+			continue // a page that redo needed
 		}
 		if err != nil && !b.fs.Down() {
 			return fmt.Errorf("recovery: %w", err)

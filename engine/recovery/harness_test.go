@@ -22,7 +22,8 @@ import (
 const testDB = 5
 
 func testOptions(frames int) Options {
-	return Options{WAL: wal.Options{BufferSize: 256 << 10}, Buffers: buffer.Options{Frames: frames}}
+	return Options{WAL: wal.Options{BufferSize: 256 << 10}, Buffers: buffer.Options{Frames: frames},
+		Ahead: Ahead{Buffer: 64 << 10, Concurrency: 10, InTurn: true}}
 }
 
 func newFS(t testing.TB) *vfs.Mem {

@@ -29,7 +29,23 @@ type Options struct {
 	Storage storage.Options
 	Buffers buffer.Options
 	Locks   lock.Options
+	Ahead   Ahead
 	Say     func(*pgerror.Error) // takes what the server's log tells of a recovery; nil: nobody does
+}
+
+// Ahead says how the log is read ahead of redo.
+type Ahead struct {
+	Buffer      int  // bytes of log (wal_decode_buffer_size); zero is 512 kB
+	Concurrency int  // pages prefetched at a time (maintenance_io_concurrency); zero: none
+	InTurn      bool // the reader works only while redo waits for it, so that what fails by a count of calls fails again
+}
+
+// batch gives the size of a batch.
+func (a Ahead) batch() int {
+	if a.Buffer == 0 {
+		return 512 << 10 / aheadBatches
+	}
+	return max(a.Buffer/aheadBatches, 1)
 }
 
 // Cluster is the lower half of a running engine. Its parts are closed by Close, after a shutdown checkpoint.
@@ -44,12 +60,13 @@ type Cluster struct {
 	Heaps   *heap.Store
 	Check   *checkpoint.Mechanism
 
-	Crashed   bool     // there was no shutdown checkpoint
-	Replayed  int      // records
-	Compared  int      // pages compared with images after redo (wal_consistency_checking)
-	RedoStart base.LSN // where replay began
-	RedoEnd   base.LSN // where the log ended
-	Aborted   int      // transactions that were running when the cluster stopped
+	Crashed    bool     // there was no shutdown checkpoint
+	Replayed   int      // records
+	Compared   int      // pages compared with images after redo (wal_consistency_checking)
+	RedoStart  base.LSN // where replay began
+	RedoEnd    base.LSN // where the log ended
+	Prefetched Prefetched
+	Aborted    int // transactions that were running when the cluster stopped
 }
 
 // Managers gives every resource manager by number: the one table of them.
@@ -173,7 +190,7 @@ func (c *Cluster) redo(fs vfs.FS, f control.File, o Options, replay *txn.Replay)
 	say("database system was not properly shut down; automatic recovery in progress")
 	say("redo starts at %s", f.Checkpoint.Redo)
 	began, user, system := usage()
-	at, err := c.replay(fs, f, o.WAL, replay)
+	at, err := c.replay(fs, f, o, replay)
 	if err == nil {
 		now, u, s := usage()
 		say("redo done at %s system usage: CPU: user: %.2f s, system: %.2f s, elapsed: %.2f s", at.Prev, (u - user).Seconds(),
@@ -190,40 +207,34 @@ func usage() (now time.Time, user, system time.Duration) {
 }
 
 // replay is the redo loop. It gives where the log is to be continued.
-func (c *Cluster) replay(fs vfs.FS, f control.File, w wal.Options, replay *txn.Replay) (wal.Position, error) {
-	table := Managers(replay)
+func (c *Cluster) replay(fs vfs.FS, f control.File, o Options, replay *txn.Replay) (wal.Position, error) {
+	var table [256]*rmgr.Manager
+	for id, m := range Managers(replay) {
+		table[id] = &m
+	}
+	w := o.WAL
 	c.RedoStart = f.Checkpoint.Redo
 	r := wal.NewReader(fs, wal.ReaderOptions{Dir: w.Dir, SegmentSize: w.SegmentSize, SystemID: w.SystemID, Timeline: w.Timeline,
 		Incarnation: f.Incarnation, MustReach: max(f.CheckpointLSN, f.MinRecovery), Sync: true}, f.Checkpoint.Redo)
 	defer r.Close()
+	a := &ahead{log: r, size: o.Ahead.batch(), inTurn: o.Ahead.InTurn, moves: func(r *wal.Record) ([]base.RelFile, bool) {
+		if m := table[r.RMgr]; m != nil && m.Moves != nil {
+			return m.Moves(r)
+		}
+		return nil, false
+	}}
+	if o.Ahead.Concurrency > 0 {
+		a.pages = newPrefetcher(c.Pool, o.Ahead.Concurrency)
+	}
+	a.start()
 	ctx := rmgr.NewRedoContext(c.Pool)
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return wal.Position{}, err
-		}
-		m, ok := table[rec.RMgr]
-		if !ok {
-			return wal.Position{}, pgerror.Corrupt("WAL record at %s has unknown resource manager %d", rec.Start, rec.RMgr)
-		}
-		replay.Note(rec)
-		if checkpoint.IsCheckpoint(rec) {
-			cp, err := checkpoint.Decode(rec)
-			if err != nil {
-				return wal.Position{}, err
-			}
-			replay.NoteCounters(cp.NextXID, cp.NextOID)
-		}
-		if err := m.Redo(ctx, rec); err != nil {
-			return wal.Position{}, err
-		}
-		if err := ctx.Compare(rec, &m); err != nil {
-			return wal.Position{}, err
-		}
-		c.Replayed++
+	err := c.replayBatches(a, ctx, table[:], replay)
+	a.close()
+	if a.pages != nil {
+		c.Prefetched = a.pages.counts
+	}
+	if err != io.EOF {
+		return wal.Position{}, err
 	}
 	at := r.Position()
 	if at.Prev == 0 {
@@ -235,6 +246,45 @@ func (c *Cluster) replay(fs vfs.FS, f control.File, w wal.Options, replay *txn.R
 	return at, ctx.CheckMissing()
 }
 
+// replayBatches replays what the reader hands over until the log ends with io.EOF, or something fails.
+func (c *Cluster) replayBatches(a *ahead, ctx *rmgr.RedoContext, table []*rmgr.Manager, replay *txn.Replay) error {
+	for {
+		b := a.next()
+		for i := range b.Records {
+			if err := c.replayRecord(&b.Records[i], ctx, table, replay); err != nil {
+				return err
+			}
+		}
+		if b.err != nil {
+			return b.err
+		}
+		a.release(b)
+	}
+}
+
+func (c *Cluster) replayRecord(rec *wal.Record, ctx *rmgr.RedoContext, table []*rmgr.Manager, replay *txn.Replay) error {
+	m := table[rec.RMgr]
+	if m == nil {
+		return pgerror.Corrupt("WAL record at %s has unknown resource manager %d", rec.Start, rec.RMgr)
+	}
+	replay.Note(rec)
+	if checkpoint.IsCheckpoint(rec) {
+		cp, err := checkpoint.Decode(rec)
+		if err != nil {
+			return err
+		}
+		replay.NoteCounters(cp.NextXID, cp.NextOID)
+	}
+	if err := m.Redo(ctx, rec); err != nil {
+		return err
+	}
+	if err := ctx.Compare(rec, m); err != nil {
+		return err
+	}
+	c.Replayed++
+	return nil
+}
+
 // abortUnfinished ends the transactions that were running when the log ended.
 func (c *Cluster) abortUnfinished(replay *txn.Replay) error {
 	var b wal.Builder
@@ -243,7 +293,9 @@ func (c *Cluster) abortUnfinished(replay *txn.Replay) error {
 		if _, err := c.Log.Insert(&b); err != nil {
 			return err
 		}
-		replay.Abort(x)
+		if err := replay.Abort(x); err != nil {
+			return err
+		}
 		c.Aborted++
 	}
 	return nil

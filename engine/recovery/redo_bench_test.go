@@ -42,7 +42,9 @@ func BenchmarkRedo(b *testing.B) {
 		b.StopTimer()
 		copied := crashed.Clone()
 		b.StartTimer()
-		c, err := Start(copied, testOptions(8192))
+		o := testOptions(8192)
+		o.Ahead = Ahead{Concurrency: 10}
+		c, err := Start(copied, o)
 		if err != nil {
 			b.Fatal(err)
 		}

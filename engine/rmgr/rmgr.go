@@ -39,6 +39,9 @@ type Manager struct {
 	Redo func(*RedoContext, *wal.Record) error
 	// Describe renders a record for waldump in one line.
 	Describe func(*wal.Record) string
+	// Moves gives the relations whose files redo of a record makes, cuts or removes, or tells that it may be any: their pages are
+	// not read ahead across the record. Nil: no record does so. It must take any record.
+	Moves func(*wal.Record) (files []base.RelFile, any bool)
 	// Mask clears on a copy of a page what redo need not repeat: hints, unused space. Nil: its pages are not compared.
 	Mask func(page.Page)
 }

@@ -84,7 +84,16 @@ func LogMap(log *wal.Log, b *wal.Builder, xid base.XID, db base.OID, m *storage.
 
 // StorageManager replays the records above.
 func StorageManager() Manager {
-	return Manager{ID: Storage, Name: "Storage", Redo: redoStorage, Describe: describeStorage}
+	return Manager{ID: Storage, Name: "Storage", Redo: redoStorage, Describe: describeStorage,
+		Moves: moves}
+}
+
+func moves(r *wal.Record) ([]base.RelFile, bool) {
+	if (r.Info == infoCreate || r.Info == infoTruncate) && len(r.Data) >= fileSize {
+		f, _ := decodeFile(r.Data)
+		return []base.RelFile{f}, false
+	}
+	return nil, true
 }
 
 func redoStorage(c *RedoContext, r *wal.Record) error {

@@ -267,6 +267,16 @@ func (m *Manager) Read(tag base.PageTag, p []byte) error {
 	return pgerror.IO(err, "could not read block %d in file \"%s\"", tag.Block, h.name)
 }
 
+// WillNeed has the operating system read a page ahead of Read. What goes wrong is left to Read.
+func (m *Manager) WillNeed(tag base.PageTag) {
+	r := m.fork(tag.File, tag.Fork)
+	seg, off := m.locate(tag.Block)
+	if h, err := m.files.acquire(r.segment(seg), 0); err == nil {
+		vfs.WillNeed(h.file, off, page.Size)
+		m.files.release(h)
+	}
+}
+
 // Write writes a page within the fork (not yet durable: the next Sync makes it so).
 func (m *Manager) Write(tag base.PageTag, p []byte) error {
 	r := m.fork(tag.File, tag.Fork)

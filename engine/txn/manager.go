@@ -10,6 +10,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/buffer"
 	"manifold/engine/clog"
+	"manifold/engine/invariant"
 	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
@@ -97,7 +98,9 @@ func New(c Config) (*Manager, error) {
 	}
 	m.ring.dir.Store(&ringDir{first: uint64(first) >> ringShift})
 	m.ring.grow(next)
-	c.Clog.Reserve(next)
+	if err := c.Clog.Reserve(next); err != nil {
+		return nil, err
+	}
 	for x := first &^ ringMask; x < next; x++ {
 		v := slotAborted
 		if c.Clog.Get(x) == clog.Committed || x < base.FirstXID {
@@ -208,7 +211,8 @@ func (m *Manager) assign(parent base.XID) base.XID {
 		}
 		m.xidMu.Unlock()
 	}
-	m.clog.Reserve(x)
+	err := m.clog.Reserve(x)
+	invariant.Must(err == nil, "commit log: %v", err)
 	if parent != 0 {
 		m.ring.slot(x).Store(slotSub | uint64(parent))
 	}

@@ -137,6 +137,7 @@ type Replay struct {
 	next    base.XID // one past every id seen
 	nextOID base.OID
 	open    map[base.XID]struct{} // seen writing, no end seen
+	last    base.XID              // the one put there last
 	prep    map[base.XID]*PreparedState
 }
 
@@ -151,8 +152,9 @@ func (p *Replay) Note(r *wal.Record) {
 		return
 	}
 	p.next = max(p.next, r.XID+1)
-	if r.RMgr != rmgr.Transaction {
+	if r.RMgr != rmgr.Transaction && r.XID != p.last {
 		p.open[r.XID] = struct{}{}
+		p.last = r.XID
 	}
 }
 
@@ -197,10 +199,20 @@ func (p *Replay) Prepared() []*PreparedState {
 }
 
 // Abort records the end of an unfinished transaction in the commit log.
-func (p *Replay) Abort(x base.XID) {
-	p.clog.Reserve(x)
+func (p *Replay) Abort(x base.XID) error {
+	if err := p.clog.Reserve(x); err != nil {
+		return err
+	}
 	p.clog.Set(x, clog.Aborted)
+	p.ended(x)
+	return nil
+}
+
+func (p *Replay) ended(x base.XID) {
 	delete(p.open, x)
+	if p.last == x {
+		p.last = base.InvalidXID
+	}
 }
 
 // BuildAbort writes the abort record of an unfinished transaction.
@@ -212,7 +224,17 @@ func BuildAbort(b *wal.Builder, x base.XID, at time.Time) {
 
 // Manager gives the resource manager of transaction records.
 func (p *Replay) Manager() rmgr.Manager {
-	return rmgr.Manager{ID: rmgr.Transaction, Name: "Transaction", Redo: p.redo, Describe: Describe}
+	return rmgr.Manager{ID: rmgr.Transaction, Name: "Transaction", Redo: p.redo, Describe: Describe, Moves: drops}
+}
+
+// drops gives the files that the end of a transaction removes.
+func drops(r *wal.Record) ([]base.RelFile, bool) {
+	const fixed = 16 // time and both numbers
+	if r.Info == infoPrepare || len(r.Data) >= fixed && len(r.Data) == fixed+8*int(binary.LittleEndian.Uint32(r.Data[8:])) {
+		return nil, false
+	}
+	e, err := DecodeEnd(r)
+	return e.Dropped, err != nil
 }
 
 func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
@@ -229,9 +251,11 @@ func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
 		}
 		for _, x := range append(e.Subs, e.XID) {
 			p.next = max(p.next, x+1)
-			p.clog.Reserve(x)
+			if err := p.clog.Reserve(x); err != nil {
+				return err
+			}
 			p.clog.Set(x, st)
-			delete(p.open, x)
+			p.ended(x)
 		}
 		if len(e.Moved) > 0 {
 			if err := c.Store.MoveFiles(e.Moved); err != nil {
@@ -255,7 +279,9 @@ func (p *Replay) redo(c *rmgr.RedoContext, r *wal.Record) error {
 		p.prep[s.XID] = s
 		for _, x := range append([]base.XID{s.XID}, s.Subs...) {
 			p.next = max(p.next, x+1)
-			p.clog.Reserve(x)
+			if err := p.clog.Reserve(x); err != nil {
+				return err
+			}
 		}
 		return nil
 	}

@@ -90,7 +90,7 @@ func (o osFS) Lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
-// osFile adds fdatasync, size and allocation to an open file.
+// osFile adds fdatasync, size, allocation and advice to an open file.
 type osFile struct{ *os.File }
 
 func (f osFile) Sync() error {
@@ -126,4 +126,8 @@ func (f osFile) Allocate(offset, length int64) (bool, error) {
 		}
 		return true, &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
 	}
+}
+
+func (f osFile) WillNeed(offset, length int64) {
+	_ = unix.Fadvise(int(f.Fd()), offset, length, unix.FADV_WILLNEED) // advice only
 }

@@ -72,6 +72,14 @@ func Allocate(f File, offset, length int64) (bool, error) {
 	return false, nil
 }
 
+// WillNeed has the operating system read a range ahead, so that a read of it soon need not wait. It does nothing where there are
+// not the means; what goes wrong shows in that read.
+func WillNeed(f File, offset, length int64) {
+	if a, ok := f.(interface{ WillNeed(offset, length int64) }); ok {
+		a.WillNeed(offset, length)
+	}
+}
+
 // Exists tells whether a file or directory is there.
 func Exists(f Files, name string) (bool, error) {
 	_, err := f.Stat(name)

@@ -304,9 +304,9 @@ type imageBuilder struct {
 }
 
 // LogImage logs an image of a page for an unlogged change of it (a hint); the caller holds it at least shared. t is the
-// tuning of the task that does it, if any. It gives zero when the page has had an image since the redo pointer.
+// tuning of the task that does it, if any. It gives zero when the page needs none.
 func (l *Log) LogImage(t *activity.LogTuning, tag base.PageTag, p page.Page) (base.LSN, error) {
-	if p.LSN() > l.RedoLSN() {
+	if p.LSN() > l.imagesBelow() {
 		return 0, nil
 	}
 	w := l.bufs.Get().(*imageBuilder)

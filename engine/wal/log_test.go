@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -47,8 +48,47 @@ func insert(t testing.TB, l *Log, xid base.XID, data []byte) base.LSN {
 	return lsn
 }
 
-// readAll gives the XIDs of all records and the position of the end.
+// readAll gives the XIDs of all records and the position of the end. Batches of any size must give the same.
 func readAll(fs vfs.FS, o ReaderOptions, from base.LSN) ([]base.XID, Position, error) {
+	xids, at, err := readSingly(fs, o, from)
+	for _, size := range []int{1, 1000, 40 << 10} {
+		if b, bat, berr := readBatches(fs, o, from, size); !slices.Equal(b, xids) || bat != at || fmt.Sprint(berr) != fmt.Sprint(err) {
+			return xids, at, fmt.Errorf("batches of %d: %d records to %v, %v; singly %d to %v, %w", size, len(b), bat, berr, len(xids), at, err)
+		}
+	}
+	return xids, at, err
+}
+
+// readBatches is readAll by batches; every seventh record ends one.
+func readBatches(fs vfs.FS, o ReaderOptions, from base.LSN, size int) ([]base.XID, Position, error) {
+	r := NewReader(fs, o, from)
+	defer r.Close()
+	var out []base.XID
+	var b Batch
+	for {
+		err := r.ReadBatch(&b, size, func(rec *Record) bool { return rec.XID%7 == 0 })
+		for i := range b.Records {
+			rec := &b.Records[i]
+			if rec.XID%7 == 0 && i < len(b.Records)-1 {
+				return out, r.Position(), fmt.Errorf("record %d did not end its batch", rec.XID)
+			}
+			for _, c := range rec.Data {
+				if c != byte(rec.XID) {
+					return out, r.Position(), fmt.Errorf("wrong data in record %d", rec.XID)
+				}
+			}
+			out = append(out, rec.XID)
+		}
+		if err == io.EOF {
+			return out, r.Position(), nil
+		}
+		if err != nil {
+			return out, r.Position(), err
+		}
+	}
+}
+
+func readSingly(fs vfs.FS, o ReaderOptions, from base.LSN) ([]base.XID, Position, error) {
 	r := NewReader(fs, o, from)
 	defer r.Close()
 	var out []base.XID

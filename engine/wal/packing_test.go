@@ -58,6 +58,7 @@ func TestPackedImages(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	restoreBatch(t, fs, want)
 	for m := range 3 {
 		if sizes[m] >= sizes[3]*3/4 {
 			t.Errorf("method %d: %d bytes of %d", m, sizes[m], sizes[3])
@@ -110,5 +111,34 @@ func TestGroupDelay(t *testing.T) {
 	l.SetTuning(activity.LogTuning{}, nil)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// restoreBatch restores the images from a batch, which has them decompressed as long as there is room, and from one that comes
+// after another in the same memory.
+func restoreBatch(t *testing.T, fs vfs.FS, want []page.Page) {
+	t.Helper()
+	o := readerOptions()
+	for _, size := range []int{page.Size, 64 << 10, 1 << 20} {
+		r := NewReader(fs, o, FirstPosition(testOptions(1)).Redo)
+		var b Batch
+		n, packed := 0, 0
+		for err := error(nil); err == nil; {
+			err = r.ReadBatch(&b, size, func(*Record) bool { return false })
+			for i := range b.Records {
+				k := b.Records[i].Block(0)
+				if k.packing != unpacked {
+					packed++
+				}
+				got := make(page.Page, page.Size)
+				if err := k.RestoreImage(got); err != nil || !bytes.Equal(got, want[n]) || string(b.Records[i].Data) != "main" {
+					t.Fatalf("batches of %d: image %d is not the page: %v", size, n, err)
+				}
+				n++
+			}
+		}
+		if _ = r.Close(); n != len(want) || size >= 64<<10 && packed > 0 {
+			t.Errorf("batches of %d: %d images, %d not decompressed", size, n, packed)
+		}
 	}
 }
