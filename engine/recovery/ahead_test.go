@@ -313,7 +313,7 @@ func TestFilesMoveAlone(t *testing.T) {
 func (h *hand) redo(pool *buffer.Pool, ctx *rmgr.RedoContext, r *wal.Reader, inTurn bool) (int64, error) {
 	defer r.Close()
 	storages := rmgr.StorageManager()
-	a := &ahead{log: r, size: 1 << 10, inTurn: inTurn, pages: newPrefetcher(pool, 10),
+	a := &ahead{log: r, size: 1 << 10, inTurn: inTurn, pages: newPrefetcher(pool, 100),
 		moves: func(rec *wal.Record) ([]base.RelFile, bool) {
 			if rec.RMgr == rmgr.Storage {
 				return storages.Moves(rec)
@@ -328,6 +328,9 @@ func (h *hand) redo(pool *buffer.Pool, ctx *rmgr.RedoContext, r *wal.Reader, inT
 		for i := range b.Records {
 			rec := &b.Records[i]
 			if rec.RMgr == rmgr.Storage {
+				if p := a.pages; inTurn && p.brought < p.asked { // the log has one file only
+					return 0, fmt.Errorf("%d pages of the file are still to be read when it is cut", p.asked-p.brought)
+				}
 				if err := storages.Redo(ctx, rec); err != nil {
 					return 0, err
 				}
