@@ -238,8 +238,9 @@ func aggregates() map[base.OID]Entry {
 	add("sum", 1, func() Aggregate { return &floatSum{single: true} }, 2110)
 	add("sum", 1, func() Aggregate { return &floatSum{} }, 2111)
 	add("avg", 1, func() Aggregate { return &floatSum{kind: statAvg} }, 2104, 2105)
-	add("sum", 1, func() Aggregate { return &numSum{} }, 2114)
-	add("avg", 1, func() Aggregate { return &numSum{kind: statAvg} }, 2103)
+	t[2114] = Entry{Name: "sum", Args: 1, Aggregate: func() Aggregate { return &numSum{} }, Moving: func() Aggregate { return &movingNum{} }}
+	t[2103] = Entry{Name: "avg", Args: 1, Aggregate: func() Aggregate { return &numSum{kind: statAvg} },
+		Moving: func() Aggregate { return &movingNum{avg: true} }}
 	add("sum", 1, func() Aggregate { return &intervalSum{} }, 2113)
 	add("avg", 1, func() Aggregate { return &intervalSum{avg: true} }, 2106)
 	add("max", 1, func() Aggregate { return &extremeAgg{max: true} }, 2115, 2116, 2117, 2118, 2119, 2120, 2122, 2123, 2124, 2125,
@@ -249,7 +250,7 @@ func aggregates() map[base.OID]Entry {
 	for first, kind := range map[base.OID]statKind{2718: statVarPop, 2641: statVarSamp, 2148: statVarSamp, 2724: statStdPop,
 		2712: statStdSamp, 2154: statStdSamp} {
 		// each family stands in pg_proc as int8, int4, int2, float4, float8, numeric
-		add("variance", 1, func() Aggregate { return &numSum{kind: kind, ints: true} }, first, first+1, first+2)
+		add("variance", 1, func() Aggregate { return &intVariance{numSum{kind: kind, ints: true}} }, first, first+1, first+2)
 		add("variance", 1, func() Aggregate { return &floatSum{kind: kind} }, first+3, first+4)
 		add("variance", 1, func() Aggregate { return &numSum{kind: kind} }, first+5)
 	}

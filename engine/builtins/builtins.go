@@ -35,6 +35,7 @@ type Entry struct {
 	Kernel    Kernel // nil: row by row
 	Set       SetReturning
 	Aggregate func() Aggregate
+	Moving    func() Aggregate // nil, or one that is an Inverse with the very same results
 }
 
 // Context is what functions may use besides their arguments. One belongs to one running statement and is not shared
@@ -94,6 +95,12 @@ type Aggregate interface {
 	Add(c *Context, groups []uint32, sel []int32, n int, args []*vector.Vector) error
 	Result(c *Context, group int) (types.Datum, error)
 	MemBytes() int64
+}
+
+// Inverse is an Aggregate that takes rows back which Add was given, in the order they came in.
+type Inverse interface {
+	Aggregate
+	Remove(c *Context, groups []uint32, sel []int32, n int, args []*vector.Vector) error
 }
 
 const tableSize = 7000

@@ -2,36 +2,8 @@ package builtins
 
 import (
 	"manifold/engine/base"
-	"manifold/engine/pgerror"
 	"manifold/engine/types"
 )
-
-// registerInRange enters the support of RANGE frames over integers and floats: (value, base, offset, subtract, less).
-func registerInRange(r registry) {
-	negative := func() error {
-		return pgerror.New(pgerror.InvalidPrecedingOrFollowingSize, "invalid preceding or following size in window function")
-	}
-	ints := func(_ *Context, a []types.Datum) (types.Datum, error) {
-		if a[2].I < 0 {
-			return types.Null, negative()
-		}
-		offset := a[2].I
-		if a[3].I != 0 {
-			offset = -offset
-		}
-		bound, ok := addInt(a[1].I, offset)
-		less := a[4].I != 0
-		if !ok { // beyond every value, on the side of the offset
-			return types.Bool((a[3].I != 0) != less), nil
-		}
-		if less {
-			return types.Bool(a[0].I <= bound), nil
-		}
-		return types.Bool(a[0].I >= bound), nil
-	}
-	r.add(ints, "in_range_int2_int2", "in_range_int2_int4", "in_range_int2_int8", "in_range_int4_int2", "in_range_int4_int4",
-		"in_range_int4_int8", "in_range_int8_int8")
-}
 
 // registerOverlaps enters the forms of OVERLAPS whose ends are given as intervals.
 func registerOverlaps(r registry) {

@@ -165,6 +165,28 @@ func (v *View) Support(family, left, right base.OID, number int) (base.OID, erro
 	return t.support[supportKey{family, left, right, number}], nil
 }
 
+// SupportFunction is a support function of an operator family that takes a second type Right.
+type SupportFunction struct {
+	Right    base.OID
+	Function base.OID
+}
+
+// SupportOver gives the support functions of a family with a given number and first type, in the order of their second.
+func (v *View) SupportOver(family, left base.OID, number int) ([]SupportFunction, error) {
+	t, err := v.operatorTable()
+	if err != nil {
+		return nil, err
+	}
+	var out []SupportFunction
+	for k, f := range t.support {
+		if k.family == family && k.left == left && k.number == number {
+			out = append(out, SupportFunction{Right: k.right, Function: f})
+		}
+	}
+	slices.SortFunc(out, func(a, b SupportFunction) int { return cmp.Compare(a.Right, b.Right) })
+	return out, nil
+}
+
 // NamespaceByName gives a schema, or nil.
 func (v *View) NamespaceByName(name string) (*Namespace, error) {
 	t, err := v.nameTable()

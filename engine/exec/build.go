@@ -54,6 +54,8 @@ func (in *Instance) operator(n plan.Node) (operator, error) {
 		return in.materialOp(p)
 	case *plan.Agg:
 		return in.aggOp(p)
+	case *plan.WindowAgg:
+		return in.windowOp(p)
 	case *plan.Unique:
 		return in.uniqueOp(p)
 	case *plan.Limit:

@@ -43,7 +43,7 @@ func ViewDef(names *catalog.Names, d *relation.Desc, pretty bool) (string, error
 	env := types.NewEnv()
 	env.Names = names
 	v := &queryPrinter{names: names}
-	v.p = &deparse.Printer{Names: names, Env: env, Leaves: v, Pretty: pretty}
+	v.p = &deparse.Printer{Names: names, Env: env, Leaves: v, Pretty: pretty, Margin: 8}
 	var cols []string
 	for i := range d.Columns {
 		cols = append(cols, d.Columns[i].Name)
@@ -133,8 +133,8 @@ func (v *queryPrinter) inner(q *query.Query) string {
 
 // query prints one query level; names are those of its result columns, nil for its own.
 func (v *queryPrinter) query(q *query.Query, names []string) string {
-	if len(q.CTEs) > 0 || len(q.Windows) > 0 || len(q.GroupingSets) > 0 || len(q.RowMarks) > 0 || q.Command != query.Select {
-		v.fail("WITH, windows, grouping sets or row locks")
+	if len(q.CTEs) > 0 || len(q.GroupingSets) > 0 || len(q.RowMarks) > 0 || q.Command != query.Select {
+		v.fail("WITH, grouping sets or row locks")
 		return ""
 	}
 	v.levels = append(v.levels, q)
@@ -161,7 +161,7 @@ func (v *queryPrinter) query(q *query.Query, names []string) string {
 	return b.String()
 }
 
-// plain prints SELECT up to HAVING.
+// plain prints SELECT up to WINDOW.
 func (v *queryPrinter) plain(b *strings.Builder, q *query.Query, names []string) {
 	b.WriteString(" SELECT")
 	if q.DistinctOn {
@@ -189,7 +189,6 @@ func (v *queryPrinter) plain(b *strings.Builder, q *query.Query, names []string)
 		}
 		if strings.HasPrefix(text, "\n") { // CASE begins a line of its own
 			between = strings.TrimRight(between, " \n")
-			text = strings.ReplaceAll(text, "\n", "\n        ")
 		}
 		n++
 		b.WriteString(between + text)
@@ -218,6 +217,36 @@ func (v *queryPrinter) plain(b *strings.Builder, q *query.Query, names []string)
 	if q.Having != nil {
 		b.WriteString("\n HAVING " + v.p.Expr(q.Having))
 	}
+	var windows []string
+	for _, w := range q.Windows {
+		if w.Name != "" {
+			windows = append(windows, catalog.QuoteIdent(w.Name)+" AS "+v.p.Window(w, v.targetOf))
+		}
+	}
+	if len(windows) > 0 {
+		b.WriteString("\n  WINDOW " + strings.Join(windows, ", "))
+	}
+}
+
+// Window implements deparse.Windows.
+func (v *queryPrinter) Window(n int) (*query.Window, func(ref int) query.Expr) {
+	q := v.levels[len(v.levels)-1]
+	if n < 1 || n > len(q.Windows) {
+		return nil, nil
+	}
+	return q.Windows[n-1], v.targetOf
+}
+
+// targetOf gives the target of the innermost query that sort items refer to.
+func (v *queryPrinter) targetOf(ref int) query.Expr {
+	q := v.levels[len(v.levels)-1]
+	for _, t := range q.Targets {
+		if t.Ref == ref {
+			return t.Expr
+		}
+	}
+	v.fail("a window without its columns")
+	return &query.Const{}
 }
 
 // namedSo tells whether a column's own name is the result column's.
@@ -234,18 +263,10 @@ func (v *queryPrinter) sortKey(q *query.Query, o *query.SortItem) string {
 		if t.Ref != o.Ref {
 			continue
 		}
-		if _, constant := t.Expr.(*query.Const); constant || q.SetOp != nil {
+		if q.SetOp != nil {
 			return itoa(i + 1)
 		}
-		text := v.p.Expr(t.Expr)
-		switch t.Expr.(type) {
-		case *query.Var, *query.FuncExpr, *query.Aggref:
-			return text
-		}
-		if strings.HasPrefix(text, "(") {
-			return text
-		}
-		return "(" + text + ")"
+		return v.p.SortKey(t.Expr)
 	}
 	v.fail("a sort key without a target")
 	return ""

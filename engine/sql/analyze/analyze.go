@@ -155,7 +155,9 @@ func (a *analyzer) finishParams() error {
 // clause tells what an expression may hold where it stands.
 type clause struct {
 	name     string // as errors say it: "WHERE", "JOIN conditions"
+	aggName  string // as errors about aggregates say it, where that differs
 	aggs     bool
+	windows  bool
 	srfs     bool
 	plain    bool // neither aggregates nor sub-selects nor set-returning functions
 	inAgg    bool
@@ -175,6 +177,7 @@ type state struct {
 	multi   int
 	caseArg *query.CaseArg
 	lateral bool
+	windows []*pg_query.WindowDef // of the WINDOW clause, then of OVER clauses
 }
 
 func (a *analyzer) newState(parent *state) *state {

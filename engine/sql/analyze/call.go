@@ -423,15 +423,15 @@ func (f *funcCall) finish(p *catalog.Proc, args []query.Expr, ret base.OID, vari
 	}
 	switch p.Kind {
 	case 'a':
-		if n.Over != nil {
-			return nil, f.a.errorf(pgerror.FeatureNotSupported, n.Location, "window functions are not supported yet")
-		}
-		return f.aggregate(p, args, t, inColl)
+		return f.aggregate(p, args, t, inColl, variadic)
 	case 'w':
 		if n.Over == nil {
-			return nil, f.a.errorf(pgerror.WindowingError, n.Location, "window function %s requires an OVER clause", name)
+			return nil, f.a.errorf(pgerror.WrongObjectType, n.Location, "window function %s requires an OVER clause", name)
 		}
-		return nil, f.a.errorf(pgerror.FeatureNotSupported, n.Location, "window functions are not supported yet")
+		if n.AggWithinGroup {
+			return nil, f.a.errorf(pgerror.WrongObjectType, n.Location, "window function %s cannot have WITHIN GROUP", name)
+		}
+		return f.windowFunc(p, args, t, inColl, variadic)
 	case 'p':
 		e := pgerror.Newf(pgerror.WrongObjectType, "%s is a procedure", f.signature(exprTypes(args))).
 			WithHint("To call a procedure, use CALL.")
@@ -479,7 +479,7 @@ func inputCollation(args []query.Expr) base.OID {
 }
 
 // aggregate makes an aggregate call and checks where it stands.
-func (f *funcCall) aggregate(p *catalog.Proc, args []query.Expr, t query.T, inColl base.OID) (query.Expr, error) {
+func (f *funcCall) aggregate(p *catalog.Proc, args []query.Expr, t query.T, inColl base.OID, variadic bool) (query.Expr, error) {
 	n := f.node
 	facts, err := f.a.view.AggregateOf(p.OID)
 	if err != nil {
@@ -487,6 +487,9 @@ func (f *funcCall) aggregate(p *catalog.Proc, args []query.Expr, t query.T, inCo
 	}
 	if facts == nil || facts.Kind != 'n' || n.AggWithinGroup {
 		return f.orderedSet(p, facts, args, t, inColl)
+	}
+	if n.Over != nil {
+		return f.windowFunc(p, args, t, inColl, variadic)
 	}
 	if n.AggStar && len(p.Args) > 0 {
 		return nil, f.a.errorf(pgerror.UndefinedFunction, n.Location, "function %s() does not exist", p.Name)
@@ -510,18 +513,14 @@ func (f *funcCall) aggregateClauses(agg *query.Aggref) error {
 	saved := f.clause
 	defer func() { f.clause = saved }()
 	if n.AggFilter != nil {
-		f.clause = clause{name: "FILTER"}
-		e, err := f.expr(n.AggFilter)
-		if err != nil {
-			return err
-		}
-		if agg.Filter, err = f.coerceBoolean(e, "FILTER", types.OIDBool); err != nil {
+		var err error
+		if agg.Filter, err = f.filter(n.AggFilter); err != nil {
 			return err
 		}
 	}
 	f.clause = clause{name: "aggregate ORDER BY"}
 	for _, x := range n.AggOrder {
-		item, err := f.sortBy(x.GetSortBy(), &agg.Args, false)
+		item, err := f.sortBy(x.GetSortBy(), &agg.Args, "aggregate ORDER BY")
 		if err != nil {
 			return err
 		}
@@ -570,6 +569,9 @@ func (f *funcCall) placeAggregate(agg *query.Aggref) error {
 		exprs = append(exprs, t.Expr)
 	}
 	for _, e := range exprs {
+		if w := findExpr(e, isWindowFunc); w != nil {
+			return f.a.errorf(pgerror.GroupingError, int32(w.Loc()), "aggregate function calls cannot contain window function calls")
+		}
 		query.Walk(e, func(x query.Expr) bool {
 			visit(x, 0)
 			if sub, ok := x.(*query.SubLink); ok {
@@ -588,7 +590,11 @@ func (f *funcCall) placeAggregate(agg *query.Aggref) error {
 		st = st.parent
 	}
 	if !st.clause.aggs {
-		return f.a.errorf(pgerror.GroupingError, f.node.Location, "aggregate functions are not allowed in %s", st.clause.name)
+		name := st.clause.name
+		if st.clause.aggName != "" {
+			name = st.clause.aggName
+		}
+		return f.a.errorf(pgerror.GroupingError, f.node.Location, "aggregate functions are not allowed in %s", name)
 	}
 	st.q.HasAggs = true
 	return nil

@@ -329,15 +329,12 @@ func (s *state) returning(it *item, list []*pg_query.Node) error {
 	if len(s.ns) == 0 {
 		s.ns = []*item{it}
 	}
-	targets, err := s.targets(list)
+	targets, err := s.targets(list, clause{name: "RETURNING"})
 	s.ns = saved
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
-		if containsAgg(t.Expr) {
-			return s.a.errorf(pgerror.GroupingError, int32(t.Expr.Loc()), "aggregate functions are not allowed in RETURNING")
-		}
 		if t.Expr, err = s.resolveUnknown(t.Expr); err != nil {
 			return err
 		}

@@ -28,7 +28,8 @@ func (s *state) locking(list []*pg_query.Node) error {
 			is   bool
 			what string
 		}{{len(s.q.Distinct) > 0, "DISTINCT clause"}, {len(s.q.GroupBy) > 0, "GROUP BY clause"}, {s.q.Having != nil, "HAVING clause"},
-			{s.q.HasAggs, "aggregate functions"}, {s.q.HasTargetSRFs, "set-returning functions in the target list"}} {
+			{s.q.HasAggs, "aggregate functions"}, {s.q.HasWindows, "window functions"},
+			{s.q.HasTargetSRFs, "set-returning functions in the target list"}} {
 			if bad.is {
 				return pgerror.Newf(pgerror.FeatureNotSupported, "%s is not allowed with %s", name, bad.what)
 			}

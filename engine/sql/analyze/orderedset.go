@@ -5,7 +5,6 @@ import (
 	"manifold/engine/catalog"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/query"
-	"manifold/engine/types"
 )
 
 // orderedSet makes a call of an ordered-set aggregate: direct arguments, then what WITHIN GROUP sorts.
@@ -18,6 +17,8 @@ func (f *funcCall) orderedSet(p *catalog.Proc, facts *catalog.Aggregate, args []
 		return nil, f.a.errorf(pgerror.WrongObjectType, n.Location, "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", p.Name)
 	case !n.AggWithinGroup:
 		return nil, f.a.errorf(pgerror.WrongObjectType, n.Location, "WITHIN GROUP is required for ordered-set aggregate %s", p.Name)
+	case n.Over != nil:
+		return nil, f.a.errorf(pgerror.FeatureNotSupported, n.Location, "OVER is not supported for ordered-set aggregate %s", p.Name)
 	case facts.Kind == 'h':
 		return nil, f.a.errorf(pgerror.FeatureNotSupported, n.Location, "hypothetical-set aggregate %s is not supported yet", p.Name)
 	}
@@ -38,14 +39,8 @@ func (f *funcCall) orderedSet(p *catalog.Proc, facts *catalog.Aggregate, args []
 		agg.Order = append(agg.Order, item)
 	}
 	if n.AggFilter != nil {
-		saved := f.clause
-		f.clause = clause{name: "FILTER"}
-		e, err := f.expr(n.AggFilter)
-		if err == nil {
-			agg.Filter, err = f.coerceBoolean(e, "FILTER", types.OIDBool)
-		}
-		f.clause = saved
-		if err != nil {
+		var err error
+		if agg.Filter, err = f.filter(n.AggFilter); err != nil {
 			return nil, err
 		}
 	}

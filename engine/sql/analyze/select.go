@@ -49,11 +49,14 @@ func (a *analyzer) selectStmt(parent *state, n *pg_query.SelectStmt, hints []bas
 }
 
 func (s *state) plainSelect(n *pg_query.SelectStmt, hints []base.OID) error {
+	for _, w := range n.WindowClause {
+		s.windows = append(s.windows, w.GetWindowDef())
+	}
 	if err := s.from(n.FromClause); err != nil {
 		return err
 	}
 	var err error
-	if s.q.Targets, err = s.targets(n.TargetList); err != nil {
+	if s.q.Targets, err = s.targets(n.TargetList, clause{name: "SELECT", aggs: true, windows: true, srfs: true, inTarget: true}); err != nil {
 		return err
 	}
 	if s.q.Where, err = s.condition(n.WhereClause, "WHERE"); err != nil {
@@ -74,8 +77,8 @@ func (s *state) plainSelect(n *pg_query.SelectStmt, hints []base.OID) error {
 	if err := s.limit(n); err != nil {
 		return err
 	}
-	if len(n.WindowClause) > 0 {
-		return pgerror.Unsupported("WINDOW")
+	if err := s.windowClause(); err != nil {
+		return err
 	}
 	if err := s.resolveTargets(hints); err != nil {
 		return err
@@ -131,8 +134,9 @@ func (s *state) having(n *pg_query.Node) (query.Expr, error) {
 	return s.coerceBoolean(e, "HAVING", types.OIDBool)
 }
 
-func (s *state) targets(list []*pg_query.Node) ([]*query.Target, error) {
-	s.clause = clause{name: "SELECT", aggs: true, srfs: true, inTarget: true}
+// targets analyses the output columns of SELECT or RETURNING.
+func (s *state) targets(list []*pg_query.Node, where clause) ([]*query.Target, error) {
+	s.clause = where
 	var out []*query.Target
 	for _, n := range list {
 		rt := n.GetResTarget()

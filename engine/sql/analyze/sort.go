@@ -59,7 +59,9 @@ func (s *state) byName(c *pg_query.ColumnRef, list []*query.Target, what string)
 }
 
 func (s *state) byExpr(n *pg_query.Node, list *[]*query.Target, what string) (*query.Target, error) {
-	s.clause = clause{name: what, aggs: what == "ORDER BY" || what == "DISTINCT ON", srfs: what != "aggregate ORDER BY", inTarget: what == "ORDER BY"}
+	result := what == "ORDER BY" || what == "DISTINCT ON"
+	s.clause = clause{name: what, aggs: result || what == clauseWindow, windows: result, srfs: what != "aggregate ORDER BY",
+		inTarget: what == "ORDER BY" || what == clauseWindow}
 	e, err := s.expr(n)
 	if err != nil {
 		return nil, err
@@ -74,14 +76,14 @@ func (s *state) byExpr(n *pg_query.Node, list *[]*query.Target, what string) (*q
 	return t, nil
 }
 
-// sortBy makes a sort item of an ORDER BY entry. With sql92 set, names and positions of output columns count.
-func (s *state) sortBy(n *pg_query.SortBy, list *[]*query.Target, sql92 bool) (*query.SortItem, error) {
+// sortBy makes a sort item of an ORDER BY entry. Names and positions of output columns count in a query's own ORDER BY only.
+func (s *state) sortBy(n *pg_query.SortBy, list *[]*query.Target, what string) (*query.SortItem, error) {
 	var t *query.Target
 	var err error
-	if sql92 {
-		t, err = s.findTarget(n.Node, list, "ORDER BY")
+	if what == "ORDER BY" {
+		t, err = s.findTarget(n.Node, list, what)
 	} else {
-		t, err = s.byExpr(n.Node, list, "aggregate ORDER BY")
+		t, err = s.byExpr(n.Node, list, what)
 	}
 	if err != nil {
 		return nil, err
@@ -139,7 +141,7 @@ func (s *state) refOf(t *query.Target) int {
 
 func (s *state) orderBy(list []*pg_query.Node) error {
 	for _, n := range list {
-		item, err := s.sortBy(n.GetSortBy(), &s.q.Targets, true)
+		item, err := s.sortBy(n.GetSortBy(), &s.q.Targets, "ORDER BY")
 		if err != nil {
 			return err
 		}
@@ -191,6 +193,9 @@ func (s *state) groupBy(list []*pg_query.Node) error {
 			}
 			if containsAgg(t.Expr) {
 				return s.a.errorf(pgerror.GroupingError, int32(t.Expr.Loc()), "aggregate functions are not allowed in GROUP BY")
+			}
+			if w := findExpr(t.Expr, isWindowFunc); w != nil {
+				return s.a.errorf(pgerror.WindowingError, int32(w.Loc()), "window functions are not allowed in GROUP BY")
 			}
 			if t.Ref != 0 && hasRef(s.q.GroupBy, t.Ref) {
 				continue

@@ -112,6 +112,8 @@ func (p *Printer) rare(e query.Expr) {
 	switch x := e.(type) {
 	case *query.Aggref:
 		p.aggref(x)
+	case *query.WindowFunc:
+		p.windowFunc(x)
 	case *query.Subscript:
 		p.subscript(x)
 	case *query.FieldSelect:
@@ -224,7 +226,7 @@ func (p *Printer) keyword(word string, before, after int) {
 	p.indent += before
 	text := strings.TrimRight(p.b.String(), " ")
 	p.b.Reset()
-	p.b.WriteString(text + "\n" + strings.Repeat(" ", max(p.indent, 0)) + word)
+	p.b.WriteString(text + "\n" + strings.Repeat(" ", p.Margin+max(p.indent, 0)) + word)
 	p.indent += after
 }
 
@@ -297,7 +299,7 @@ func foldArray(x *query.ArrayExpr, env *types.Env) (string, bool) {
 // cast prints a coercion; an implicit one prints only what is coerced.
 func (p *Printer) cast(x, arg query.Expr, form query.FuncForm, implicit bool) {
 	if form == query.FormImplicitCast && !implicit {
-		p.expr(arg, false)
+		p.inside(arg, x, false)
 		return
 	}
 	p.coerce(x, arg, x.Type(), x.Typmod())
@@ -323,7 +325,7 @@ func (p *Printer) funcExpr(x *query.FuncExpr, implicit bool) {
 	switch x.Form {
 	case query.FormImplicitCast, query.FormExplicitCast:
 		if x.Form == query.FormImplicitCast && !implicit {
-			p.expr(x.Args[0], false)
+			p.inside(x.Args[0], x, false)
 			return
 		}
 		p.coerce(x, x.Args[0], x.Typ, castMod(x))

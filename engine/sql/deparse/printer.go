@@ -25,6 +25,8 @@ type Printer struct {
 	Flat bool
 	// Folded prints ARRAY[...] of constants as the array literal that planning elsewhere would have made of it.
 	Folded bool
+	// Margin is by how much the lines that CASE begins are indented.
+	Margin int
 
 	b      strings.Builder
 	indent int
@@ -148,7 +150,7 @@ func (p *Printer) function(oid base.OID) string {
 
 func quoteFunction(name string) string { return catalog.QuoteIdent(name) }
 
-// constant prints a literal with the cast that keeps its type. label 0 casts as needed, -1 never.
+// constant prints a literal with the cast that keeps its type. label 0 casts as needed, 1 always, -1 never.
 func (p *Printer) constant(c *query.Const, label int) {
 	if c.Value.Null {
 		p.b.WriteString("NULL")
@@ -167,7 +169,7 @@ func (p *Printer) constant(c *query.Const, label int) {
 	case types.OIDNumeric:
 		if text[0] >= '0' && text[0] <= '9' && strings.ContainsAny(text, "eE.") {
 			p.b.WriteString(text)
-			if c.Mod >= 0 && label >= 0 {
+			if c.Mod >= 0 && label >= 0 || label > 0 {
 				p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
 			}
 			return
@@ -178,13 +180,15 @@ func (p *Printer) constant(c *query.Const, label int) {
 		} else {
 			p.b.WriteString("false")
 		}
-		return
+		cast = false
 	}
 	if cast {
 		p.b.WriteString(QuoteLiteral(text))
 		if label >= 0 && c.Typ != types.OIDUnknown {
 			p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
 		}
+	} else if label > 0 {
+		p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // simple tells whether an operand needs no parentheses under its parent in pretty form.
 func (p *Printer) simple(e, parent query.Expr) bool {
 	switch x := e.(type) {
-	case *query.Var, *query.Col, *query.Const, *query.Param, *query.FuncExpr, *query.Aggref, *query.ArrayExpr, *query.RowExpr, *query.Coalesce,
-		*query.MinMax, *query.NullIf, *query.SQLValue, *query.CaseArg, *query.NextValue, *query.Subscript, *query.SubExpr, *query.SubLink:
+	case *query.Var, *query.Col, *query.Const, *query.Param, *query.FuncExpr, *query.Aggref, *query.WindowFunc, *query.ArrayExpr, *query.RowExpr,
+		*query.Coalesce, *query.MinMax, *query.NullIf, *query.SQLValue, *query.CaseArg, *query.NextValue, *query.Subscript, *query.SubExpr:
 		return true
 	case *query.Case:
 		return true
@@ -75,7 +75,8 @@ func listParent(parent query.Expr, booleans bool) bool {
 		return x.Form == query.FormCall
 	case *query.BoolExpr:
 		return booleans
-	case *query.ArrayExpr, *query.RowExpr, *query.Coalesce, *query.MinMax, *query.NullIf, *query.Aggref, *query.Case, *query.Subscript:
+	case *query.ArrayExpr, *query.RowExpr, *query.Coalesce, *query.MinMax, *query.NullIf, *query.Aggref, *query.WindowFunc, *query.Case,
+		*query.Subscript:
 		return true
 	}
 	return false

@@ -58,6 +58,9 @@ func (x *explainer) column(c *query.Col) (string, bool) {
 		}
 		text, _ := x.natural(n, c.N)
 		return text, true
+	case *plan.WindowAgg:
+		text, plain := x.natural(n, c.N)
+		return text, plain || c.N >= len(n.Child.Common().Out)
 	case *plan.Modify:
 		if c.Side == query.Inner && c.N >= 0 && c.N < len(n.Rel.Columns) {
 			return n.Rel.Columns[c.N].Name, true
@@ -84,6 +87,8 @@ func onlyChild(n plan.Node) plan.Node {
 	case *plan.Sort:
 		return n.Child
 	case *plan.Material:
+		return n.Child
+	case *plan.WindowAgg:
 		return n.Child
 	case *plan.Unique:
 		return n.Child
@@ -148,6 +153,11 @@ func (x *explainer) natural(n plan.Node, i int) (string, bool) {
 			return x.resolve(n.Child, n.Group[i].Column)
 		}
 		return x.aggregate(n, i-len(n.Group)), false
+	case *plan.WindowAgg:
+		if width := len(n.Child.Common().Out); i >= width {
+			return x.windowCall(n, i-width), false
+		}
+		return x.resolve(n.Child, i)
 	case *plan.Append:
 		return x.resolve(n.Children[0], i)
 	case *plan.SetOp:
@@ -211,6 +221,20 @@ func (x *explainer) aggregate(n *plan.Agg, i int) string {
 	defer func() { x.at = saved }()
 	x.at = &plan.Result{Child: n.Child}
 	return x.p.Expr(&a)
+}
+
+// windowCall prints call i of a WindowAgg, whose arguments are over its input.
+func (x *explainer) windowCall(n *plan.WindowAgg, i int) string {
+	if i >= len(n.Calls) {
+		return "?"
+	}
+	c := &n.Calls[i]
+	f := *c.Expr
+	f.Args, f.Filter = c.Args, c.Filter
+	saved := x.at
+	defer func() { x.at = saved }()
+	x.at = &plan.Result{Child: n.Child}
+	return x.p.Expr(&f)
 }
 
 func scanOf(n plan.Node) *plan.Scan {

@@ -135,6 +135,8 @@ func (x *explainer) describeUpper(e *entry, n plan.Node) {
 			return
 		}
 		e.name(title, "Node Type", "Aggregate", "Strategy", [...]string{plan.AggPlain: "Plain", plan.AggSorted: "Sorted", plan.AggHashed: "Hashed"}[n.Strategy])
+	case *plan.WindowAgg:
+		e.name("WindowAgg", "Node Type", "WindowAgg")
 	case *plan.Unique:
 		e.name("Unique", "Node Type", "Unique")
 	case *plan.Limit:

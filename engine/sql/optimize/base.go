@@ -120,7 +120,7 @@ func setLeaves(op *query.SetOp) []int {
 
 // pushable tells whether filtering a sub-select's rows early gives the same rows.
 func pushable(q *query.Query, rte int, c query.Expr) bool {
-	if q.Command != query.Select || q.Limit != nil || q.Offset != nil || q.HasTargetSRFs || q.HasWindows || q.DistinctOn ||
+	if q.Command != query.Select || q.Limit != nil || q.Offset != nil || q.HasTargetSRFs || q.DistinctOn ||
 		volatileExpr(c) || len(q.RowMarks) > 0 || query.Any(c, isSubLink) || !exprRels(c).within(single(rte)) {
 		return false
 	}
@@ -146,7 +146,8 @@ func pushable(q *query.Query, rte int, c query.Expr) bool {
 				ok = false
 				break
 			}
-			if e := targets[v.Attr-1].Expr; volatileExpr(e) || query.Any(e, isSubLink) {
+			t := targets[v.Attr-1]
+			if volatileExpr(t.Expr) || query.Any(t.Expr, isSubLink) || q.HasWindows && !inAllPartitions(q, t) {
 				ok = false
 			}
 		case *query.SubExpr:

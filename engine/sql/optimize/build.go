@@ -112,6 +112,12 @@ func (l *level) translate(e query.Expr, outer, inner []query.Expr) query.Expr {
 			}
 			l.fail(pgerror.Newf(pgerror.InternalError, "aggregate function is not available where it is used"))
 			return x, true
+		case *query.WindowFunc:
+			if i := l.find(outer, v); i >= 0 {
+				return colOf(v, query.Outer, i), true
+			}
+			l.fail(pgerror.Newf(pgerror.InternalError, "window function is not available where it is used"))
+			return x, true
 		}
 		if i := l.find(outer, x); i >= 0 {
 			return colOf(x, query.Outer, i), true

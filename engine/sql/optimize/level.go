@@ -96,9 +96,6 @@ func (l *level) plan(fraction float64) built {
 	if len(l.q.GroupingSets) > 0 {
 		l.unsupported("GROUPING SETS")
 	}
-	if l.q.HasWindows || len(l.q.Windows) > 0 {
-		l.unsupported("window functions")
-	}
 	l.prepare()
 	if l.err != nil {
 		return l.empty()

@@ -12,7 +12,8 @@ import (
 // are such and an index gives each order; false leaves the query to aggregation.
 func (l *level) minMax(u *upper) (built, bool) {
 	q := l.q
-	if l.plain || len(u.aggs) == 0 || len(q.GroupBy) > 0 || len(q.From) != 1 || len(q.CTEs) > 0 || len(q.RowMarks) > 0 || q.HasTargetSRFs || q.Having != nil {
+	if l.plain || len(u.aggs) == 0 || len(q.GroupBy) > 0 || len(q.From) != 1 || len(q.CTEs) > 0 || len(q.RowMarks) > 0 || q.HasTargetSRFs ||
+		q.HasWindows || q.Having != nil {
 		return built{}, false
 	}
 	ref, ok := q.From[0].(*query.FromRef)

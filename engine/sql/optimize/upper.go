@@ -12,6 +12,7 @@ import (
 type upper struct {
 	targets  []*query.Target
 	aggs     []*query.Aggref
+	windows  []*windowPlan
 	group    []query.Expr
 	groupBy  []plan.SortKey // without columns
 	groupOrd []orderKey
@@ -164,10 +165,15 @@ func (l *level) describeUpper(fraction float64) *upper {
 	u.order = l.orderOf(q.OrderBy, q.Targets)
 	u.distinct = l.orderOf(q.Distinct, q.Targets)
 	u.limit = l.limitRows()
+	if q.HasWindows {
+		l.describeWindows(u)
+	}
 	switch {
 	case len(q.GroupBy) > 0:
 		l.wanted = append(l.wanted, u.groupOrd)
 	case len(u.aggs) > 0 || q.Having != nil:
+	case len(u.windows) > 0:
+		l.wanted = append(l.wanted, u.windows[0].order)
 	case len(q.Distinct) > 0:
 		l.wanted = append(l.wanted, u.distinct)
 		if len(u.order) >= len(u.distinct) {
@@ -213,7 +219,7 @@ func (l *level) limitRows() float64 {
 	return n
 }
 
-// above puts grouping, DISTINCT, ORDER BY, row locks and LIMIT over the best of the join paths.
+// above puts grouping, windows, DISTINCT, ORDER BY, row locks and LIMIT over the best of the join paths.
 func (l *level) above(u *upper, paths []*path, fraction float64) built {
 	q := l.q
 	grouped := len(u.group) > 0 || len(u.aggs) > 0 || q.Having != nil
@@ -231,13 +237,16 @@ func (l *level) above(u *upper, paths []*path, fraction float64) built {
 		b, order = l.aggregate(u, paths, need)
 	default:
 		var wanted []orderKey
+		sorts := u
 		switch {
+		case len(u.windows) > 0:
+			wanted, sorts = u.windows[0].order, &upper{}
 		case len(u.distinct) > 0:
 			wanted = u.distinct
 		default:
 			wanted = u.order
 		}
-		p := l.choose(paths, wanted, want, u)
+		p := l.choose(paths, wanted, want, sorts)
 		if p == nil {
 			return l.empty()
 		}
@@ -245,6 +254,9 @@ func (l *level) above(u *upper, paths []*path, fraction float64) built {
 	}
 	if l.err != nil {
 		return l.empty()
+	}
+	if len(u.windows) > 0 {
+		b, order = l.windowRows(u, b, order)
 	}
 	exprs := make([]query.Expr, 0, len(u.targets))
 	for _, t := range u.targets {

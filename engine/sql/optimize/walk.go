@@ -29,6 +29,8 @@ func Children(n plan.Node) []plan.Node {
 		return []plan.Node{n.Child}
 	case *plan.Agg:
 		return []plan.Node{n.Child}
+	case *plan.WindowAgg:
+		return []plan.Node{n.Child}
 	case *plan.Unique:
 		return []plan.Node{n.Child}
 	case *plan.Limit:
@@ -104,6 +106,13 @@ func Expressions(n plan.Node, f func(query.Expr)) {
 	case *plan.Sort:
 		one(n.Bound)
 	case *plan.Agg:
+		for i := range n.Calls {
+			list(n.Calls[i].Args)
+			one(n.Calls[i].Filter)
+		}
+	case *plan.WindowAgg:
+		one(n.Start)
+		one(n.End)
 		for i := range n.Calls {
 			list(n.Calls[i].Args)
 			one(n.Calls[i].Filter)

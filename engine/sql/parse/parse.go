@@ -80,8 +80,11 @@ func parseError(err error) error {
 	case "report_invalid_encoding", "report_invalid_encoding_int": // an escape such as '\xff'
 		return pgerror.New(pgerror.CharacterNotInRepertoire, pe.Message)
 	}
-	if pe.Message == "MATCH PARTIAL not yet implemented" { // raised by a rule of the grammar itself
+	switch { // raised by rules of the grammar itself
+	case pe.Message == "MATCH PARTIAL not yet implemented":
 		code = pgerror.FeatureNotSupported
+	case strings.HasPrefix(pe.Message, "frame start"), strings.HasPrefix(pe.Message, "frame end cannot be"):
+		code = pgerror.WindowingError
 	}
 	e := pgerror.New(code, pe.Message)
 	if pe.Cursorpos > 0 {

@@ -330,6 +330,32 @@ type AggCall struct {
 	Expr     *query.Aggref // for EXPLAIN
 }
 
+// WindowAgg computes window functions over its input, which is sorted by Partition, then Order. Start and End are the offsets
+// of the frame. Natural columns: Child's, then the calls' results.
+type WindowAgg struct {
+	Base
+	Child        Node
+	Partition    []SortKey // columns of Child
+	Order        []SortKey
+	Frame        query.Frame
+	Start, End   query.Expr
+	StartInRange base.OID // support functions, for RANGE with offsets
+	EndInRange   base.OID
+	Calls        []WindowCall
+}
+
+// WindowCall is one call of a WindowAgg; its expressions are over Child.
+type WindowCall struct {
+	Func     base.OID
+	Type     base.OID
+	Args     []query.Expr
+	ArgTypes []base.OID
+	Filter   query.Expr
+	Agg      bool
+	Volatile bool              // an argument or the filter is
+	Expr     *query.WindowFunc // for EXPLAIN
+}
+
 // Unique drops rows equal to the one before in the key columns. Natural columns: Child's.
 type Unique struct {
 	Base

@@ -277,18 +277,6 @@ type Aggref struct {
 	ArgTypes []base.OID
 }
 
-// WindowFunc calls a function over a window.
-type WindowFunc struct {
-	T
-	Func   base.OID
-	Args   []Expr
-	Filter Expr
-	Window int
-	Star   bool
-	Agg    bool
-	InColl base.OID
-}
-
 // Grouping is GROUPING(...): indexes into GroupBy.
 type Grouping struct {
 	T

@@ -217,12 +217,3 @@ const (
 	ForNoKeyUpdate
 	ForUpdate
 )
-
-// Window is one window definition.
-type Window struct {
-	Partition  []*SortItem
-	Order      []*SortItem
-	Frame      uint32
-	Start, End Expr
-	Name       string
-}
