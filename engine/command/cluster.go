@@ -27,6 +27,9 @@ func (c *Context) rebuild(oid base.OID, order *relation.Index) (rebuilt, error) 
 	if err != nil {
 		return rebuilt{}, err
 	}
+	if isCatalog(oid) {
+		return c.rebuildCatalog(old, order)
+	}
 	h := c.Tx.Manager().RefreshHorizon() // one for rows and chunks: neither may stay without the other
 	if old.ToastRel != nil {
 		if _, err := c.copyVersions(old.ToastRel, nil, h); err != nil {
@@ -82,9 +85,14 @@ func (c *Context) copyVersions(old *relation.Desc, order *relation.Index, h base
 	if err != nil {
 		return n, err
 	}
-	return n, c.editClass(d.OID, func(row catalog.Row) {
+	return n, c.keepRebuilt(d.OID, pages, r.Live)
+}
+
+// keepRebuilt keeps the size of a table that was just copied in pg_class.
+func (c *Context) keepRebuilt(oid base.OID, pages base.BlockNumber, live int64) error {
+	return c.editClass(oid, func(row catalog.Row) {
 		row.SetInt(bootstrap.ColClassRelpages, int64(pages))
-		row.SetFloat(bootstrap.ColClassReltuples, float64(float32(r.Live)))
+		row.SetFloat(bootstrap.ColClassReltuples, float64(float32(live)))
 		row.SetInt(bootstrap.ColClassRelallvisible, 0)
 	})
 }
@@ -114,40 +122,55 @@ func (c *Context) copyInOrder(r *heap.Rewriter, tree *btree.Index) error {
 // indexVersions builds the tree of an index over all versions of the rows of a heap that was just copied. That keys are
 // unique was seen when they were inserted.
 func (c *Context) indexVersions(d *relation.Desc, ix *relation.Index) error {
+	n, err := c.indexEntries(d, ix)
+	if err != nil {
+		return err
+	}
+	return c.keepIndexSize(d, ix, n)
+}
+
+// indexEntries is indexVersions without an entry in pg_class; it gives the number of entries.
+func (c *Context) indexEntries(d *relation.Desc, ix *relation.Index) (int, error) {
+	s, err := c.scanVersions(d, &mvcc.Snapshot{Any: true})
+	if err != nil {
+		return 0, err
+	}
+	set := &entrySet{}
+	if err := c.collect(d, ix, s, set); err != nil {
+		return 0, err
+	}
+	return len(set.list), c.writeTree(d, ix, set)
+}
+
+// collect makes the entries of an index for what a scan reads, in order.
+func (c *Context) collect(d *relation.Desc, ix *relation.Index, s *tableScan, set *entrySet) error {
 	k, err := c.keyMaker(d, ix)
 	if err != nil {
 		return err
 	}
-	s, err := c.scanVersions(d, &mvcc.Snapshot{Any: true})
-	if err != nil {
-		return err
-	}
-	set := &entrySet{}
 	for {
 		more, err := s.next()
 		if err != nil {
 			return err
 		}
 		if !more {
-			break
+			return set.sort(c.Task.Breathe)
 		}
 		if err := k.batch(s, set); err != nil {
 			return err
 		}
 	}
-	if err := set.sort(c.Task.Breathe); err != nil {
-		return err
-	}
-	if err := c.writeTree(d, ix, set); err != nil {
-		return err
-	}
+}
+
+// keepIndexSize keeps the size of an index in pg_class.
+func (c *Context) keepIndexSize(d *relation.Desc, ix *relation.Index, entries int) error {
 	blocks, err := c.Opened.Tree(ix, d.Logged()).Blocks()
 	if err != nil {
 		return err
 	}
 	return c.editClass(ix.OID, func(r catalog.Row) {
 		r.SetInt(bootstrap.ColClassRelpages, int64(blocks))
-		r.SetFloat(bootstrap.ColClassReltuples, float64(float32(len(set.list))))
+		r.SetFloat(bootstrap.ColClassReltuples, float64(float32(entries)))
 	})
 }
 
@@ -167,11 +190,22 @@ func clusterStmt(c *Context, node *pg_query.Node) (string, error) {
 		verbose = v
 	}
 	if s.Relation != nil {
+		if oid, err := c.findRelation(s.Relation); err != nil {
+			return "", err
+		} else if isCatalog(oid) {
+			err := c.mayRewrite(c.View.Catalog(oid))
+			if err == nil {
+				err = c.lockRewrite(false)
+			}
+			if err != nil {
+				return "", err
+			}
+		}
 		d, err := c.open(s.Relation, lock.AccessExclusive, false)
 		if err != nil {
 			return "", err
 		}
-		if err := c.mustOwn(d); err != nil {
+		if err := c.mayRewrite(d); err != nil {
 			return "", err
 		}
 		return "CLUSTER", c.cluster(d, s.Indexname, verbose)
@@ -185,7 +219,7 @@ func clusterStmt(c *Context, node *pg_query.Node) (string, error) {
 // cluster orders a table by an index: the one named, or the one it was ordered by before.
 func (c *Context) cluster(d *relation.Desc, index string, verbose bool) error {
 	if d.Kind != relation.KindTable {
-		return pgerror.Newf(pgerror.WrongObjectType, "\"%s\" is not a table", d.Name)
+		return pgerror.Newf(pgerror.WrongObjectType, "\"%s\" is not a table or materialized view", d.Name)
 	}
 	marked, err := c.clusteredIndex(d)
 	if err != nil {
@@ -198,6 +232,9 @@ func (c *Context) cluster(d *relation.Desc, index string, verbose bool) error {
 		}
 	} else if ix == nil {
 		return pgerror.Newf(pgerror.UndefinedObject, "there is no previously clustered index for table \"%s\"", d.Name)
+	}
+	if d.Shared {
+		return pgerror.New(pgerror.FeatureNotSupported, "cannot cluster a shared catalog")
 	}
 	if verbose {
 		c.info("clustering \"%s.%s\" using index scan on \"%s\"", d.Schema, d.Name, ix.Name)
@@ -296,6 +333,11 @@ func (c *Context) clusterAll(verbose bool) error {
 		}
 		if owns, err := c.View.MemberOf(c.Session.Role, d.Owner); err != nil || !owns {
 			continue
+		}
+		if isCatalog(oid) {
+			if err := c.lockRewrite(false); err != nil {
+				return err
+			}
 		}
 		if err := c.lockRelation(oid, lock.AccessExclusive, d.Name, false); err != nil {
 			return err

@@ -99,6 +99,18 @@ func (c *Context) scanVersions(d *relation.Desc, snap *mvcc.Snapshot) (*tableSca
 	return newTableScan(c.NewExec(), d, s), nil
 }
 
+// scanKept starts reading the versions of a table's rows that somebody may see, with the addresses that index entries need.
+func (c *Context) scanKept(d *relation.Desc) (*tableScan, error) {
+	s, err := c.Opened.Table(d).NewScan(mvcc.NewView(&mvcc.Snapshot{Any: true}, c.Tx.Manager(), c.Task))
+	if err != nil {
+		return nil, err
+	}
+	s.KeepVersions(c.Tx.Manager().RefreshHorizon())
+	s.KeepRoots()
+	s.GiveWay()
+	return newTableScan(c.NewExec(), d, s), nil
+}
+
 func newTableScan(x *exec.Context, d *relation.Desc, s scanner) *tableScan {
 	ts := &tableScan{x: x, scan: s, batch: vector.Batch{Cols: make([]vector.Vector, len(d.Columns))}, cols: make([]int, len(d.Columns))}
 	for i := range ts.cols {

@@ -60,7 +60,7 @@ func (c *Context) reindexNamed(rv *pg_query.RangeVar, o reindexOptions) error {
 	if d.Kind != relation.KindIndex || d.Index == nil {
 		return pgerror.Newf(pgerror.WrongObjectType, "\"%s\" is not an index", d.Name)
 	}
-	if err := c.mustOwn(d); err != nil {
+	if err := c.mayRewrite(d); err != nil {
 		return err
 	}
 	t, err := c.lockForReindex(d.Index.Table, o)
@@ -95,11 +95,13 @@ func (c *Context) lockForReindex(table base.OID, o reindexOptions) (*relation.De
 	if o.concurrently {
 		mode = lock.ShareUpdateExclusive
 	}
-	if table < base.FirstNormalOID {
+	if isCatalog(table) {
 		if o.concurrently {
 			return nil, pgerror.New(pgerror.FeatureNotSupported, "cannot reindex system catalogs concurrently")
 		}
-		return nil, pgerror.Unsupported("REINDEX of a system catalog")
+		if err := c.lockRewrite(false); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.lockRelation(table, mode, "table", false); err != nil {
 		return nil, err
@@ -123,7 +125,7 @@ func (c *Context) reindexTableNamed(rv *pg_query.RangeVar, o reindexOptions) err
 	if o.concurrently && d.OID < base.FirstNormalOID {
 		return pgerror.New(pgerror.FeatureNotSupported, "cannot reindex system catalogs concurrently")
 	}
-	if err := c.mustOwn(d); err != nil {
+	if err := c.mayRewrite(d); err != nil {
 		return err
 	}
 	some, err := c.reindexTable(d.OID, o)
@@ -182,13 +184,7 @@ func (c *Context) reindexOne(d *relation.Desc, ix *relation.Index, o reindexOpti
 		if err := c.lockRelation(ix.OID, lock.AccessExclusive, ix.Name, false); err != nil {
 			return err
 		}
-		if _, err := c.newFile(ix.OID); err != nil {
-			return err
-		}
-		if _, err := c.reread(d.OID); err != nil {
-			return err
-		}
-		if err := c.fillIndex(d.OID, ix.OID); err != nil {
+		if err := c.buildAnew(d, ix); err != nil {
 			return err
 		}
 		if !ix.Valid || !ix.Ready {
@@ -205,6 +201,20 @@ func (c *Context) reindexOne(d *relation.Desc, ix *relation.Index, o reindexOpti
 		c.Session.Notice(pgerror.Notice(pgerror.SeverityInfo, pgerror.SuccessfulCompletion, "index \"%s\" was reindexed", ix.Name))
 	}
 	return nil
+}
+
+// buildAnew gives an index a new file with a new tree.
+func (c *Context) buildAnew(d *relation.Desc, ix *relation.Index) error {
+	if isCatalog(d.OID) {
+		return c.reindexCatalog(d, ix)
+	}
+	if _, err := c.newFile(ix.OID); err != nil {
+		return err
+	}
+	if _, err := c.reread(d.OID); err != nil {
+		return err
+	}
+	return c.fillIndex(d.OID, ix.OID)
 }
 
 // reindexMany is REINDEX SCHEMA, DATABASE and SYSTEM: each table in a transaction of its own.
@@ -240,22 +250,21 @@ func (c *Context) reindexMany(s *pg_query.ReindexStmt, o reindexOptions) error {
 			return pgerror.Newf(pgerror.InsufficientPrivilege, "must be owner of database %s", c.Session.Database.Name)
 		}
 	}
-	if s.Kind == pg_query.ReindexObjectType_REINDEX_OBJECT_SYSTEM {
-		if o.concurrently {
-			return pgerror.New(pgerror.FeatureNotSupported, "cannot reindex system catalogs concurrently")
-		}
-		return pgerror.Unsupported("REINDEX SYSTEM")
+	system := s.Kind == pg_query.ReindexObjectType_REINDEX_OBJECT_SYSTEM
+	if system && o.concurrently {
+		return pgerror.New(pgerror.FeatureNotSupported, "cannot reindex system catalogs concurrently")
 	}
-	list, err := c.reindexTargets(schema)
+	list, err := c.reindexTargets(schema, system, o)
 	if err != nil {
 		return err
 	}
-	if schema == 0 {
-		c.warning(pgerror.FeatureNotSupported, "indexes of system catalogs are left as they are")
-	}
 	for _, oid := range list {
-		if _, err := c.reindexTable(oid, o); err != nil {
+		some, err := c.reindexTable(oid, o)
+		if err != nil {
 			return err
+		}
+		if d, err := c.View.Relation(oid); err == nil && d != nil && some && o.verbose {
+			c.info("table \"%s.%s\" was reindexed", d.Schema, d.Name)
 		}
 		if err := c.Restart(); err != nil {
 			return err
@@ -264,14 +273,32 @@ func (c *Context) reindexMany(s *pg_query.ReindexStmt, o reindexOptions) error {
 	return nil
 }
 
-// reindexTargets lists the tables of a schema, or of the database, that the session can reach.
-func (c *Context) reindexTargets(schema base.OID) ([]base.OID, error) {
+// reindexTargets lists the tables of a schema, or of the database, or its catalogs, that the session can reach: pg_class first, then
+// nothing that is changed later is an index in the old file.
+func (c *Context) reindexTargets(schema base.OID, system bool, o reindexOptions) ([]base.OID, error) {
 	var out []base.OID
+	warned := false
 	err := c.View.Scan(bootstrap.RelClass, 0, nil, func(_ base.TID, r catalog.Row) error {
 		oid, ns := r.OID(bootstrap.ColClassOid), r.OID(bootstrap.ColClassRelnamespace)
 		temporary := r.Byte(bootstrap.ColClassRelpersistence) == relation.Temporary
-		if r.Byte(bootstrap.ColClassRelkind) == relation.KindTable && oid >= base.FirstNormalOID && (schema == 0 || ns == schema) &&
-			(!temporary || ns == c.Session.Temp.Namespace) {
+		switch {
+		case r.Byte(bootstrap.ColClassRelkind) != relation.KindTable, schema != 0 && ns != schema, system && !isCatalog(oid),
+			temporary && ns != c.Session.Temp.Namespace:
+			return nil
+		case r.Bool(bootstrap.ColClassRelisshared):
+			if owns, err := c.View.MemberOf(c.Session.Role, r.OID(bootstrap.ColClassRelowner)); err != nil || !owns {
+				return err
+			}
+		}
+		switch {
+		case o.concurrently && isCatalog(oid):
+			if !warned {
+				c.warning(pgerror.FeatureNotSupported, "cannot reindex system catalogs concurrently, skipping all")
+			}
+			warned = true
+		case oid == bootstrap.RelClass:
+			out = append([]base.OID{oid}, out...)
+		default:
 			out = append(out, oid)
 		}
 		return nil

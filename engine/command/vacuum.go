@@ -73,7 +73,7 @@ func vacuumStmt(c *Context, node *pg_query.Node) (string, error) {
 				return "", err
 			}
 		}
-		if err := c.vacuumOne(t, o, len(s.Rels) > 0); err != nil {
+		if err := c.vacuumOne(t, o); err != nil {
 			return "", err
 		}
 	}
@@ -193,7 +193,7 @@ func (c *Context) vacuumTargets(list []*pg_query.Node) ([]vacuumTarget, error) {
 }
 
 // vacuumOne locks and works on one table; what the role may not touch is skipped with a warning.
-func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
+func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions) error {
 	what := "vacuum"
 	if !o.vacuum {
 		what = "analyze"
@@ -202,24 +202,10 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 	if err != nil || class == nil {
 		return err
 	}
-	owns, err := c.View.MemberOf(c.Session.Role, class.OID(bootstrap.ColClassRelowner))
-	if err == nil && !owns {
-		owns, err = c.View.MemberOf(c.Session.Role, c.Session.Database.Owner)
-	}
-	if err != nil {
+	if may, err := c.mayVacuum(class, what); err != nil || !may {
 		return err
 	}
-	if !owns {
-		if named {
-			c.warning(pgerror.InsufficientPrivilege, "permission denied to %s \"%s\", skipping it", what, t.name)
-		}
-		return nil
-	}
-	mode := lock.ShareUpdateExclusive
-	if o.full {
-		mode = lock.AccessExclusive
-	}
-	if err := c.lockRelation(t.oid, mode, t.name, o.skipLocked); err != nil {
+	if err := c.lockForVacuum(t, o); err != nil {
 		if o.skipLocked && pgerror.Code(err) == pgerror.LockNotAvailable {
 			c.warning(pgerror.LockNotAvailable, "skipping %s of \"%s\" --- lock not available", what, t.name)
 			return nil
@@ -231,17 +217,13 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 		return err
 	}
 	if d.Kind != relation.KindTable && d.Kind != relation.KindToast {
-		c.warning(pgerror.WrongObjectType, "skipping \"%s\" --- cannot %s non-tables or special system tables", d.Name, what)
+		c.warning(pgerror.Warning, "skipping \"%s\" --- cannot %s non-tables or special system tables", d.Name, what)
 		return nil
 	}
 	if c.foreignTemporary(d) {
 		return nil
 	}
 	switch {
-	case o.full && d.System:
-		if named {
-			return pgerror.Unsupported("VACUUM FULL of a system catalog")
-		}
 	case o.full:
 		if err := c.vacuumFull(d, o); err != nil {
 			return err
@@ -255,6 +237,40 @@ func (c *Context) vacuumOne(t vacuumTarget, o vacuumOptions, named bool) error {
 		return c.analyzeTable(d, t.columns, o.verbose)
 	}
 	return nil
+}
+
+// mayVacuum tells whether the role may work on a table; that it may not is a warning.
+func (c *Context) mayVacuum(class catalog.Row, what string) (bool, error) {
+	owns, err := c.View.MemberOf(c.Session.Role, class.OID(bootstrap.ColClassRelowner))
+	shared := class.Bool(bootstrap.ColClassRelisshared)
+	if err == nil && !owns && !shared {
+		owns, err = c.View.MemberOf(c.Session.Role, c.Session.Database.Owner)
+	}
+	if err != nil || owns {
+		return owns, err
+	}
+	who := "table or database owner"
+	switch {
+	case shared:
+		who = "superuser"
+	case class.OID(bootstrap.ColClassRelnamespace) == bootstrap.NamespacePgCatalog:
+		who = "superuser or database owner"
+	}
+	c.warning(pgerror.Warning, "skipping \"%s\" --- only %s can %s it", class.Text(bootstrap.ColClassRelname), who, what)
+	return false, nil
+}
+
+// lockForVacuum takes the lock of a table to be vacuumed or analysed.
+func (c *Context) lockForVacuum(t vacuumTarget, o vacuumOptions) error {
+	if !o.full {
+		return c.lockRelation(t.oid, lock.ShareUpdateExclusive, t.name, o.skipLocked)
+	}
+	if isCatalog(t.oid) {
+		if err := c.lockRewrite(o.skipLocked); err != nil {
+			return err
+		}
+	}
+	return c.lockRelation(t.oid, lock.AccessExclusive, t.name, o.skipLocked)
 }
 
 // vacuumFull rewrites a table without what nobody sees.

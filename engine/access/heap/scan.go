@@ -19,16 +19,18 @@ type Scan struct {
 	end  base.BlockNumber
 	off  base.OffsetNumber // the line pointer to go on with; zero at the start of a page
 
-	rows [MaxLines]tuple.Tuple
-	at   [MaxLines]base.TID
-	tids [vector.BatchSize]base.TID
-	wide int // bytes of values out of line in the batch
-	most int // values of more bytes stay in their stored form; zero: all are fetched
-	keep bool
-	root bool
-	slow bool // between two pages others may run: see GiveWay
-	pr   pruner
-	ring *buffer.Ring // of a large table
+	rows    [MaxLines]tuple.Tuple
+	at      [MaxLines]base.TID
+	tids    [vector.BatchSize]base.TID
+	wide    int // bytes of values out of line in the batch
+	most    int // values of more bytes stay in their stored form; zero: all are fetched
+	keep    bool
+	root    bool
+	kept    bool // see KeepVersions
+	horizon base.LSN
+	slow    bool // between two pages others may run: see GiveWay
+	pr      pruner
+	ring    *buffer.Ring // of a large table
 }
 
 // NewScan prepares a scan of the whole table as it is now. The snapshot must stay registered.
@@ -145,6 +147,10 @@ func (s *Scan) readPage(room int, b *vector.Batch, lane int, cols []int) (int, e
 	return n, err
 }
 
+// KeepVersions makes a scan under a snapshot that sees everything leave out what nobody sees at horizon h: what is left is reached
+// from the beginning of its row's chain.
+func (s *Scan) KeepVersions(h base.LSN) { s.kept, s.horizon = true, h }
+
 // collect lists up to room visible rows of the page and sets the place to go on.
 func (s *Scan) collect(p page.Page, room int) (n int, hinted bool, err error) {
 	lines := p.Lines()
@@ -169,6 +175,11 @@ func (s *Scan) collect(p page.Page, room int) (n int, hinted bool, err error) {
 				}
 			}
 			if !ok {
+				continue
+			}
+		}
+		if s.kept {
+			if removal, _, _ := mvcc.Removable(s.t.s.txns, s.horizon, tup); removal == mvcc.Remove {
 				continue
 			}
 		}
