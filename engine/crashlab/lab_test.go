@@ -227,6 +227,12 @@ func (b *lab) arm() {
 		f.Op, f.Match, f.Err, b.hard = vfs.OpWrite, "pg_wal/", syscall.ENOSPC, true
 	case 5:
 		f.Op, f.Match, f.Err, b.hard = vfs.OpSync, "pg_wal/", syscall.EIO, true
+	case 6: // a relation map
+		f.Op = []vfs.Op{vfs.OpWrite, vfs.OpSync, vfs.OpRename, vfs.OpSyncDir}[b.r.IntN(4)]
+		f.Nth, f.Match, f.Err, b.hard = 1+b.r.IntN(4), "pg_filenode", syscall.EIO, true
+		if f.Op == vfs.OpSyncDir {
+			f.Match = "global"
+		}
 	}
 	b.tell("-- armed: cut at change %d, %+v", cut, f)
 	if f.Err != nil {
@@ -304,7 +310,9 @@ func (w *worker) commitOf(a action) change {
 	return nil
 }
 
-func (w *worker) begin(open bool) { w.open, w.failed, w.did, w.saves = open, false, change{}, nil }
+func (w *worker) begin(open bool) {
+	w.open, w.failed, w.moved, w.did, w.saves = open, false, false, change{}, nil
+}
 
 func (b *lab) succeeded(w *worker, a action, commit change) error {
 	if a.code != "" {
@@ -334,7 +342,7 @@ func (b *lab) succeeded(w *worker, a action, commit change) error {
 // expected judges an error of a server that runs on.
 func (b *lab) expected(a action, err error) error {
 	switch code := pgerror.Code(err); {
-	case code == pgerror.LockNotAvailable, code == a.code && code != "":
+	case code == pgerror.LockNotAvailable, code == a.code && code != "", code == a.may && code != "":
 		return nil
 	case code == b.spoilt && code != "":
 		b.spoilt = ""

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"manifold/engine/pgerror"
 )
 
 const (
@@ -21,6 +23,7 @@ type worker struct {
 	open   bool // in a transaction block
 	failed bool // which has failed
 	async  bool // synchronous_commit is off
+	moved  bool // it has given a catalog another file, which may be undone
 	did    change
 	saves  []change // at each savepoint
 }
@@ -31,6 +34,7 @@ type action struct {
 	copy  string
 	does  change
 	code  string  // the SQLSTATE it must fail with
+	may   string  // one that it may fail with
 	alone bool    // only outside a block
 	ends  endKind // of the block
 	then  func(*worker)
@@ -119,7 +123,11 @@ func (w *worker) control(r *rand.Rand, l *ledger, lab *lab) (action, bool) {
 			}
 		}
 		if n < 3 {
-			return action{sql: fmt.Sprintf("prepare transaction '%s'", lab.gid()), ends: prepares}, true
+			a := action{sql: fmt.Sprintf("prepare transaction '%s'", lab.gid()), ends: prepares}
+			if w.moved {
+				a.may = pgerror.FeatureNotSupported
+			}
+			return a, true
 		}
 	case op < 10:
 		return action{sql: fmt.Sprintf("savepoint s%d", len(w.saves)),
@@ -302,6 +310,9 @@ func (w *worker) define(r *rand.Rand, l *ledger) action {
 	if free != "" && (len(names) == 0 || r.IntN(4) == 0) {
 		return action{sql: fmt.Sprintf("create table %s (k int primary key, stamp int, v text)", free), does: change{free: "k,stamp,v"}}
 	}
+	if r.IntN(12) == 0 {
+		return w.moveCatalog(r)
+	}
 	t := names[r.IntN(len(names))]
 	switch op := r.IntN(14); {
 	case op == 0:
@@ -337,6 +348,22 @@ func (w *worker) define(r *rand.Rand, l *ledger) action {
 	return action{sql: fmt.Sprintf("drop index if exists %s_i%d", t, r.IntN(3))}
 }
 
+// moveCatalog chooses a statement that gives a catalog, or indexes of one, other files, and may run in a block.
+func (w *worker) moveCatalog(r *rand.Rand) action {
+	moves := func(w *worker) { w.moved = w.open }
+	switch r.IntN(8) {
+	case 0:
+		return action{sql: "cluster pg_index using pg_index_indrelid_index", then: moves}
+	case 1:
+		return action{sql: "cluster pg_constraint using pg_constraint_oid_index", then: moves}
+	}
+	list := []string{"pg_index", "pg_depend", "pg_constraint", "pg_attrdef"}
+	if len(w.saves) == 0 { // those that cannot move below a savepoint
+		list = append(list, "pg_class", "pg_attribute", "pg_type", "pg_database", "pg_shdepend")
+	}
+	return action{sql: "reindex table " + list[r.IntN(len(list))], then: moves}
+}
+
 // empty adds to a change that all rows of a table go.
 func empty(v state, t string, c change) change {
 	for n := range v {
@@ -363,7 +390,7 @@ func (w *worker) nextval(l *ledger) action {
 
 // maintain chooses what runs outside of blocks only.
 func (w *worker) maintain(r *rand.Rand, l *ledger) action {
-	t := append(tablesOf(l.now), "parent", "child", "many", "many", "pg_class", "pg_attribute")
+	t := append(tablesOf(l.now), "parent", "child", "many", "many", "pg_class", "pg_attribute", "pg_index", "pg_database")
 	name := t[r.IntN(len(t))]
 	var prepared []string
 	for n := range l.now {
@@ -375,7 +402,9 @@ func (w *worker) maintain(r *rand.Rand, l *ledger) action {
 	switch op := r.IntN(20); {
 	case op < 5:
 		return action{sql: "vacuum " + name, alone: true}
-	case op < 7 && !strings.HasPrefix(name, "pg_"):
+	case op == 5 && r.IntN(20) == 0:
+		return action{sql: []string{"vacuum full", "reindex system postgres", "reindex database postgres"}[r.IntN(3)], alone: true}
+	case op < 7:
 		return action{sql: "vacuum full " + name, alone: true}
 	case op == 7: // a database that nobody is in
 		return action{sql: "alter database aside set tablespace " + []string{"elsewhere", "pg_default"}[r.IntN(2)], alone: true}
