@@ -179,7 +179,7 @@ func (h *activityHost) Background() stats.Background {
 	return stats.Background{TimedCheckpoints: c.Timed, RequestedCheckpoints: c.Requested, CheckpointWrite: c.Write,
 		CheckpointSync: c.Sync, CheckpointPages: c.Pages, CleanPages: p.CleanWrites, CleanStops: p.CleanStops,
 		BackendPages: p.BackendWrites, Allocated: p.Allocated, Since: h.started,
-		Log: stats.Log(h.cluster.Log.Counts())}
+		Log: stats.Log(h.cluster.Log.Counts()), Prefetch: h.cluster.Prefetched}
 }
 
 // Report implements sysfuncs.Host.

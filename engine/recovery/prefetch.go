@@ -3,19 +3,10 @@ package recovery
 import (
 	"manifold/engine/base"
 	"manifold/engine/buffer"
+	"manifold/engine/stats"
 	"manifold/engine/storage"
 	"manifold/engine/wal"
 )
-
-// Prefetched counts what became of the pages that records refer to, as pg_stat_recovery_prefetch has it.
-type Prefetched struct {
-	Read     int64 // prefetched
-	Hit      int64 // in memory already
-	SkipInit int64 // made anew by redo
-	SkipNew  int64 // not there yet
-	SkipFPW  int64 // restored from an image
-	SkipRep  int64 // prefetched or made anew shortly before
-}
 
 // mentionSlots is how many pages the prefetcher remembers: those of the batches that redo has not done yet, mostly.
 const mentionSlots = 1 << 14
@@ -31,7 +22,7 @@ type mention struct {
 type prefetcher struct {
 	pool   *buffer.Pool
 	store  *storage.Manager
-	counts Prefetched
+	counts stats.Prefetch
 
 	window   []base.PageTag // a ring of the pages told of and not yet read
 	asked    uint64         // pages told of

@@ -17,6 +17,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/rmgr"
 	"manifold/engine/sequence"
+	"manifold/engine/stats"
 	"manifold/engine/storage"
 	"manifold/engine/txn"
 	"manifold/engine/vfs"
@@ -65,7 +66,7 @@ type Cluster struct {
 	Compared   int      // pages compared with images after redo (wal_consistency_checking)
 	RedoStart  base.LSN // where replay began
 	RedoEnd    base.LSN // where the log ended
-	Prefetched Prefetched
+	Prefetched stats.Prefetch
 	Aborted    int // transactions that were running when the cluster stopped
 }
 

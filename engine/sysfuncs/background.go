@@ -55,3 +55,15 @@ func logCounts(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, err
 	return record(cols, types.Int(b.Log.Records), types.Int(b.Log.Images), bytes, types.Int(b.Log.Full), types.Int(b.Log.Writes),
 		types.Int(b.Log.Syncs), types.Float(0), types.Float(0), timestamp(b.Since)), nil
 }
+
+// prefetchCounts is pg_stat_get_recovery_prefetch. Nothing reads ahead any more when somebody can ask.
+func prefetchCounts(s *Scope, _ *builtins.Context, _ []types.Datum) ([]types.Datum, error) {
+	if s.Host == nil {
+		return nil, nil
+	}
+	b := s.Host.Background()
+	p, i, n := b.Prefetch, types.OIDInt8, types.OIDInt4
+	return []types.Datum{record([]base.OID{types.OIDTimestampTZ, i, i, i, i, i, i, n, n, n}, timestamp(b.Since), types.Int(p.Read),
+		types.Int(p.Hit), types.Int(p.SkipInit), types.Int(p.SkipNew), types.Int(p.SkipFPW), types.Int(p.SkipRep), types.Int(0), types.Int(0),
+		types.Int(0))}, nil
+}

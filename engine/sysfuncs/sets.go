@@ -18,6 +18,7 @@ func registerSets(r registry) {
 	r.addSet(preparedStatements, "pg_prepared_statement")
 	r.addSet(cursors, "pg_cursor")
 	r.addSet(progressRows, "pg_stat_get_progress_info")
+	r.addSet(prefetchCounts, "pg_stat_get_recovery_prefetch")
 	nothing := func(*Scope, *builtins.Context, []types.Datum) ([]types.Datum, error) { return nil, nil }
 	r.addSet(nothing, "pg_partition_ancestors", "pg_partition_tree", "pg_available_extensions",
 		"pg_available_extension_versions", "pg_stat_get_wal_senders",

@@ -92,6 +92,9 @@ func views() [][2]string {
 		{"pg_stat_wal", `SELECT w.wal_records, w.wal_fpi, w.wal_bytes, w.wal_buffers_full, w.wal_write, w.wal_sync, w.wal_write_time,
 			w.wal_sync_time, w.stats_reset FROM pg_stat_get_wal() w(wal_records, wal_fpi, wal_bytes, wal_buffers_full, wal_write,
 			wal_sync, wal_write_time, wal_sync_time, stats_reset)`},
+		{"pg_stat_recovery_prefetch", `SELECT s.stats_reset, s.prefetch, s.hit, s.skip_init, s.skip_new, s.skip_fpw, s.skip_rep,
+			s.wal_distance, s.block_distance, s.io_depth FROM pg_stat_get_recovery_prefetch() s(stats_reset, prefetch, hit, skip_init,
+			skip_new, skip_fpw, skip_rep, wal_distance, block_distance, io_depth)`},
 		{"pg_stat_progress_vacuum", `SELECT s.pid, s.datid, d.datname, s.relid, CASE s.param1 WHEN 0 THEN 'initializing'::text
 			WHEN 1 THEN 'scanning heap' WHEN 2 THEN 'vacuuming indexes' WHEN 3 THEN 'vacuuming heap' WHEN 4 THEN 'cleaning up indexes'
 			WHEN 5 THEN 'truncating heap' WHEN 6 THEN 'performing final cleanup' END AS phase, s.param2 AS heap_blks_total,
