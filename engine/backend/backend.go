@@ -145,6 +145,31 @@ func (l *lazyNames) OIDOf(kind types.RegKind, name string) (base.OID, error) {
 	return l.b.names.OIDOf(kind, name)
 }
 
+// ShapeOf implements types.Shapes.
+func (l *lazyNames) ShapeOf(typ base.OID) (types.Shape, bool) {
+	t, err := l.b.view.TypeByOID(typ)
+	if t == nil || err != nil {
+		return types.Shape{}, false
+	}
+	if t.Elem != 0 && t.TrueArray() {
+		return types.Shape{Elem: t.Elem}, true
+	}
+	if t.Kind != 'c' {
+		return types.Shape{}, false
+	}
+	rel, err := l.b.view.Relation(t.RelID)
+	if rel == nil || err != nil {
+		return types.Shape{}, false
+	}
+	var out types.Shape
+	for i := range rel.Columns {
+		if c := &rel.Columns[i]; !c.Dropped {
+			out.Columns = append(out.Columns, types.Attribute{Name: c.Name, Type: c.Type, Typmod: c.Typmod})
+		}
+	}
+	return out, true
+}
+
 func (l *lazyNames) NameOf(kind types.RegKind, oid base.OID) (string, bool) {
 	if _, err := l.b.searchPath(); err != nil {
 		return "", false

@@ -43,8 +43,9 @@ type Entry struct {
 type Context struct {
 	Env       *types.Env
 	Collation base.OID
-	ArgTypes  []base.OID // of the call at hand, for polymorphic and variadic "any" functions
-	Result    base.OID   // declared result type of the call at hand, for polymorphic functions
+	ArgTypes  []base.OID        // of the call at hand, for polymorphic and variadic "any" functions
+	Result    base.OID          // declared result type of the call at hand, for polymorphic functions
+	Columns   []types.Attribute // the column definition list of the call at hand, or nil
 	ErrLane   int
 
 	TransactionTime time.Time

@@ -2,7 +2,6 @@ package builtins
 
 import (
 	"strconv"
-	"strings"
 
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
@@ -21,14 +20,15 @@ func dialects() [2]dialect {
 	return [2]dialect{{"json", types.OIDJSON, types.ParseJSON}, {"jsonb", types.OIDJSONB, types.ParseJSONB}}
 }
 
-// print appends a value: compact for json, whose numbers keep their spelling, canonical for jsonb.
+// print appends a value: as it was written for json, canonical for jsonb.
 func (d dialect) print(dst []byte, v *types.JSON) []byte {
 	if d.typ == types.OIDJSONB {
 		return v.AppendJSONB(dst)
 	}
-	return appendJSON(dst, v)
+	return append(dst, v.Raw...)
 }
 
+// appendJSON appends a value without blanks; numbers keep their spelling.
 func appendJSON(dst []byte, v *types.JSON) []byte {
 	switch v.Kind {
 	case types.JSONNumber:
@@ -150,12 +150,15 @@ func registerJSON(r registry) {
 		r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
 			return d.wrap(c, toJSON(nil, c.argType(0), a[0], c.Env))
 		}, "to_"+d.name)
+		registerJSONEach(r, d)
+		registerJSONObject(r, d)
+		registerPopulate(r, d)
 	}
 	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
-		return c.bytes(toJSON(nil, c.argType(0), a[0], c.Env)), nil
-	},
-		"row_to_json", "array_to_json")
+		return c.bytes(composedJSON(nil, c.argType(0), a[0], c.Env, len(a) > 1 && a[1].True())), nil
+	}, "row_to_json", "row_to_json_pretty", "array_to_json", "array_to_json_pretty")
 	registerJSONB(r)
+	registerJSONEdit(r)
 }
 
 func (c *Context) argType(i int) base.OID {
@@ -240,105 +243,6 @@ func registerJSONShape(r registry, d dialect) {
 	}, d.name+"_object_keys")
 }
 
-// toJSON appends a value of any type as JSON.
-func toJSON(dst []byte, typ base.OID, d types.Datum, env *types.Env) []byte {
-	if d.Null {
-		return append(dst, "null"...)
-	}
-	switch typ {
-	case types.OIDBool:
-		return strconv.AppendBool(dst, d.I != 0)
-	case types.OIDInt2, types.OIDInt4, types.OIDInt8:
-		return strconv.AppendInt(dst, d.I, 10)
-	case types.OIDFloat4, types.OIDFloat8, types.OIDNumeric:
-		text := types.AppendText(nil, typ, d, env)
-		if strings.ContainsAny(string(text), "NI") { // NaN, Infinity
-			return types.AppendJSONString(dst, string(text))
-		}
-		return append(dst, text...)
-	case types.OIDJSON, types.OIDJSONB:
-		return append(dst, d.B...)
-	case types.OIDRecord:
-		dst = append(dst, '{')
-		for i, f := range types.OpenRecord(d) {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(types.AppendJSONString(dst, "f"+strconv.Itoa(i+1)), ':')
-			dst = toJSON(dst, f.Type, f.Value, env)
-		}
-		return append(dst, '}')
-	case types.OIDTimestamp, types.OIDTimestampTZ, types.OIDDate:
-		iso := types.NewEnv()
-		if env != nil {
-			iso.TimeZone = env.TimeZone
-		}
-		text := strings.Replace(string(types.AppendText(nil, typ, d, iso)), " ", "T", 1)
-		if typ == types.OIDTimestampTZ && len(text) > 3 && (text[len(text)-3] == '+' || text[len(text)-3] == '-') {
-			text += ":00"
-		}
-		return types.AppendJSONString(dst, text)
-	}
-	if info, ok := types.Lookup(typ); ok && info.IsArray() {
-		arr := types.OpenArray(d)
-		at := 0
-		if arr.Len() == 0 {
-			return append(dst, "[]"...)
-		}
-		return arrayJSON(dst, &arr, 0, &at, env)
-	}
-	return types.AppendJSONString(dst, string(types.AppendText(nil, typ, d, env)))
-}
-
-func arrayJSON(dst []byte, arr *types.Array, depth int, at *int, env *types.Env) []byte {
-	dst = append(dst, '[')
-	for i := range int(arr.Dims[depth].Len) {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if depth < arr.NDims-1 {
-			dst = arrayJSON(dst, arr, depth+1, at, env)
-			continue
-		}
-		dst = toJSON(dst, arr.Elem, arr.At(*at), env)
-		*at++
-	}
-	return append(dst, ']')
-}
-
-func buildArray(c *Context, d dialect, a []types.Datum) (types.Datum, error) {
-	out := []byte{'['}
-	for i := range a {
-		if i > 0 {
-			out = append(out, ", "...)
-		}
-		out = toJSON(out, c.argType(i), a[i], c.Env)
-	}
-	return d.wrap(c, append(out, ']'))
-}
-
-func buildObject(c *Context, d dialect, a []types.Datum) (types.Datum, error) {
-	if len(a)%2 != 0 {
-		return types.Null, invalidParameter("argument list must have even number of elements").
-			WithHint("The arguments of %s_build_object() must consist of alternating keys and values.", d.name)
-	}
-	out := []byte{'{'}
-	for i := 0; i < len(a); i += 2 {
-		if a[i].Null {
-			if d.typ == types.OIDJSONB {
-				return types.Null, invalidParameter("argument %d: key must not be null", i+1)
-			}
-			return types.Null, invalidParameter("argument %d cannot be null", i+1).WithHint("Object keys should be text.")
-		}
-		if i > 0 {
-			out = append(out, ", "...)
-		}
-		out = types.AppendJSONString(out, string(c.output(i, a[i])))
-		out = toJSON(append(out, " : "...), c.argType(i+1), a[i+1], c.Env)
-	}
-	return d.wrap(c, append(out, '}'))
-}
-
 func registerJSONB(r registry) {
 	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
 		x, y := types.OpenJSONB(a[0].B), types.OpenJSONB(a[1].B)
@@ -366,13 +270,6 @@ func registerJSONB(r registry) {
 	r.add(exists(false), "jsonb_exists_any")
 	r.add(exists(true), "jsonb_exists_all")
 	r.add(concatJSONB, "jsonb_concat")
-	r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
-		v, err := types.ParseJSONB(str(a[0]))
-		if err != nil {
-			return types.Null, err
-		}
-		return deleteKeys(c, &v, []string{str(a[1])})
-	}, "jsonb_delete")
 	for name, f := range map[string]func(n types.Num) (types.Datum, error){
 		"jsonb_numeric": func(n types.Num) (types.Datum, error) { return n.Datum(), nil },
 		"jsonb_float8":  func(n types.Num) (types.Datum, error) { return types.Float(n.Float()), nil },
@@ -470,39 +367,11 @@ func concatJSONB(c *Context, a []types.Datum) (types.Datum, error) {
 	return c.bytes(out.AppendJSONB(nil)), nil
 }
 
-func deleteKeys(c *Context, v *types.JSON, keys []string) (types.Datum, error) {
-	dead := func(s string) bool {
-		for _, k := range keys {
-			if k == s {
-				return true
-			}
-		}
-		return false
-	}
-	out := types.JSON{Kind: v.Kind}
-	switch v.Kind {
-	case types.JSONObject:
-		for i, k := range v.Keys {
-			if !dead(k) {
-				out.Keys, out.Values = append(out.Keys, k), append(out.Values, v.Values[i])
-			}
-		}
-	case types.JSONArray:
-		for i := range v.Elems {
-			if e := &v.Elems[i]; e.Kind != types.JSONString || !dead(e.Str) {
-				out.Elems = append(out.Elems, *e)
-			}
-		}
-	default:
-		return types.Null, invalidParameter("cannot delete from scalar")
-	}
-	return c.bytes(out.AppendJSONB(nil)), nil
-}
-
 // jsonAgg is json_agg, jsonb_agg and the object forms of both.
 type jsonAgg struct {
 	d      dialect
 	object bool
+	lines  bool // the values are rows or arrays, and each stands on a line of its own
 	types  []base.OID
 	b      [][]byte
 	bytes  int64
@@ -513,11 +382,15 @@ func (a *jsonAgg) Grow(n int)               { a.b = grow(a.b, n) }
 func (a *jsonAgg) MemBytes() int64          { return int64(24*cap(a.b)) + a.bytes }
 
 func (a *jsonAgg) Add(c *Context, groups []uint32, sel []int32, n int, args []*vector.Vector) error {
+	a.lines = !a.object && composed(a.types[0], c.Env)
 	return each(groups, sel, n, nil, func(g uint32, i int) error {
 		b := a.b[g]
 		before := len(b)
 		if before > 0 {
 			b = append(b, ", "...)
+			if a.lines {
+				b = append(b, "\n "...)
+			}
 		} else if a.object {
 			b = append(b, "{ "...)
 		} else {

@@ -34,7 +34,9 @@ type Type struct {
 }
 
 // TrueArray tells whether the type is an array type proper, made by "[]".
-func (t *Type) TrueArray() bool { return t.Elem != 0 && t.Category == 'A' && t.Name[0] == '_' }
+func (t *Type) TrueArray() bool {
+	return t.Elem != 0 && t.Category == 'A' && t.Name[0] == '_' || t.OID == types.OIDRecordArray
+}
 
 // Proc is a row of pg_proc.
 type Proc struct {

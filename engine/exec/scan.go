@@ -12,18 +12,19 @@ import (
 // rowSource is what the scans of a relation share: which columns are read, and how a re-check replaces them.
 type rowSource struct {
 	*emitter
-	table  *heap.Table
-	rte    int
-	attrs  []int
-	cols   []int // as heap wants them; a whole row reads all its columns behind the others
-	batch  vector.Batch
-	whole  int // position of the whole row in attrs, -1 for none
-	live   []int
-	record []byte
-	values []types.Field
-	buf    []byte
-	once   bool // a re-check's one row has been given
-	tid    base.TID
+	table   *heap.Table
+	rte     int
+	attrs   []int
+	cols    []int // as heap wants them; a whole row reads all its columns behind the others
+	batch   vector.Batch
+	whole   int // position of the whole row in attrs, -1 for none
+	live    []int
+	record  []byte
+	values  []types.Field
+	rowType base.OID
+	buf     []byte
+	once    bool // a re-check's one row has been given
+	tid     base.TID
 }
 
 func (in *Instance) rowSource(s *plan.Scan) (*rowSource, error) {
@@ -31,7 +32,7 @@ func (in *Instance) rowSource(s *plan.Scan) (*rowSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rowSource{emitter: e, table: in.b.Table(s.Rel), rte: s.RTE, attrs: s.Attrs, whole: -1}
+	r := &rowSource{emitter: e, table: in.b.Table(s.Rel), rte: s.RTE, attrs: s.Attrs, rowType: s.Rel.RowType, whole: -1}
 	for i, a := range s.Attrs {
 		switch {
 		case a > 0:
@@ -68,7 +69,7 @@ func (r *rowSource) finish() {
 		for k := range r.values {
 			r.values[k].Value = r.batch.Cols[base+k].Get(i)
 		}
-		r.record = types.AppendRecord(r.record[:0], r.values)
+		r.record = types.AppendRow(r.record[:0], r.rowType, nil, r.values)
 		v.SetBytes(i, r.record)
 	}
 }

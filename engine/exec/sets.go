@@ -12,13 +12,14 @@ import (
 
 // setFunc is a call of a function in FROM or of a set-returning function in a target list.
 type setFunc struct {
-	entry  builtins.Entry
-	args   []eval.Node
-	call   *query.FuncExpr
-	scalar eval.Node // not a set: an expression that gives one value
-	values []types.Datum
-	iter   builtins.Iterator
-	done   bool
+	entry   builtins.Entry
+	args    []eval.Node
+	call    *query.FuncExpr
+	defined []types.Attribute
+	scalar  eval.Node // not a set: an expression that gives one value
+	values  []types.Datum
+	iter    builtins.Iterator
+	done    bool
 }
 
 func (in *Instance) setFunc(e query.Expr) (*setFunc, error) {
@@ -27,7 +28,7 @@ func (in *Instance) setFunc(e query.Expr) (*setFunc, error) {
 		n, err := in.c.Compile(e)
 		return &setFunc{scalar: n}, err
 	}
-	s := &setFunc{call: f}
+	s := &setFunc{call: f, defined: eval.Attributes(f.Columns)}
 	if s.entry, ok = in.b.Lookup(f.Func); !ok || s.entry.Set == nil {
 		return nil, pgerror.Unsupported("function %s", in.b.Name(f.Func))
 	}
@@ -63,7 +64,7 @@ func (s *setFunc) start(x *Context, f *eval.Frame, lane, n int) error {
 
 func (s *setFunc) context(x *Context) {
 	ctx := x.Eval.Ctx
-	ctx.Collation, ctx.Result = s.call.InColl, s.call.Typ
+	ctx.Collation, ctx.Result, ctx.Columns = s.call.InColl, s.call.Typ, s.defined
 	ctx.ArgTypes = ctx.ArgTypes[:0:0]
 	for _, a := range s.call.Args {
 		ctx.ArgTypes = append(ctx.ArgTypes, a.Type())
@@ -88,6 +89,7 @@ type functionScan struct {
 	*emitter
 	funcs    []*setFunc
 	widths   []int
+	spread   []bool // the columns are fields of a row that the function gives
 	ordinal  bool
 	variable []bool
 	count    int64
@@ -108,18 +110,9 @@ func (in *Instance) functionScan(p *plan.FunctionScan) (operator, error) {
 			return nil, err
 		}
 		s.funcs = append(s.funcs, fn)
-		if p.Widths[i] == 1 {
-			s.variable = append(s.variable, !in.b.Fixed(f.Type()))
-			continue
-		}
+		s.spread = append(s.spread, p.Widths[i] != 1 || p.Natural[len(s.variable)] != f.Type())
 		for range p.Widths[i] {
-			s.variable = append(s.variable, true)
-		}
-	}
-	if nat := p.Natural; nat != nil {
-		s.variable = s.variable[:0]
-		for _, t := range nat {
-			s.variable = append(s.variable, !in.b.Fixed(t))
+			s.variable = append(s.variable, !in.b.Fixed(p.Natural[len(s.variable)]))
 		}
 	}
 	if s.ordinal {
@@ -192,7 +185,7 @@ func (s *functionScan) row(x *Context, lane int) (bool, error) {
 			}
 		}
 		some = some || ok
-		if s.widths[i] == 1 && (f.call == nil || f.call.Typ != types.OIDRecord) {
+		if !s.spread[i] {
 			s.batch.Cols[col].Set(lane, d)
 			col++
 			continue

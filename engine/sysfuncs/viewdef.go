@@ -344,6 +344,9 @@ func (v *queryPrinter) rangeEntry(r *query.RangeEntry) string {
 	case r.Kind == query.RangeSubquery:
 		return lateral + v.inner(r.Sub) + " " + catalog.QuoteIdent(r.Alias)
 	case r.Kind == query.RangeFunction:
+		if f, ok := r.Funcs[0].(*query.FuncExpr); ok && len(r.Funcs) == 1 && f.Columns != nil && !r.Ordinal {
+			return v.functions(r) + " " + catalog.QuoteIdent(r.Alias) + v.definitions(r.Columns)
+		}
 		var cols []string
 		for _, c := range r.Columns {
 			cols = append(cols, catalog.QuoteIdent(c.Name))
@@ -356,10 +359,16 @@ func (v *queryPrinter) rangeEntry(r *query.RangeEntry) string {
 
 // functions prints the calls of an item of FROM.
 func (v *queryPrinter) functions(r *query.RangeEntry) string {
-	calls, arrays, unnest := make([]string, len(r.Funcs)), make([]string, len(r.Funcs)), true
+	calls, arrays, unnest, defined := make([]string, len(r.Funcs)), make([]string, len(r.Funcs)), true, false
 	for i, f := range r.Funcs {
 		calls[i] = v.p.Expr(f)
 		call, ok := f.(*query.FuncExpr)
+		if ok && call.Columns != nil {
+			defined = true
+			if len(r.Funcs) > 1 || r.Ordinal {
+				calls[i] += " AS " + v.definitions(call.Columns)
+			}
+		}
 		if unnest = unnest && ok && call.Func == procArrayUnnest; unnest {
 			arrays[i] = v.p.Expr(call.Args[0])
 		}
@@ -368,13 +377,25 @@ func (v *queryPrinter) functions(r *query.RangeEntry) string {
 	switch {
 	case len(calls) > 1 && unnest:
 		text = "UNNEST(" + strings.Join(arrays, ", ") + ")"
-	case len(calls) > 1:
+	case len(calls) > 1 || defined && r.Ordinal:
 		text = "ROWS FROM(" + strings.Join(calls, ", ") + ")"
 	}
 	if r.Ordinal {
 		text += " WITH ORDINALITY"
 	}
 	return text
+}
+
+// definitions prints a column definition list.
+func (v *queryPrinter) definitions(cols []query.RangeColumn) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = catalog.QuoteIdent(c.Name) + " " + v.p.TypeName(c.Type, c.Typmod)
+		if t, err := v.names.View.TypeByOID(c.Type); err == nil && t != nil && c.Collation != 0 && c.Collation != t.Collation {
+			out[i] += " COLLATE " + deparse.CollationName(c.Collation)
+		}
+	}
+	return "(" + strings.Join(out, ", ") + ")"
 }
 
 func (v *queryPrinter) relationName(oid base.OID) (string, error) {

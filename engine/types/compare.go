@@ -45,7 +45,12 @@ func compareFunc(typ base.OID) func(a, b *Datum) int {
 	if info, ok := Lookup(typ); ok && info.Fixed() {
 		return compareInts
 	}
-	return func(a, b *Datum) int { return bytes.Compare(a.B, b.B) }
+	return func(a, b *Datum) int {
+		if isRowOf(typ, *a) && isRowOf(typ, *b) {
+			return compareRecords(a, b)
+		}
+		return bytes.Compare(a.B, b.B)
+	}
 }
 
 func comparable(typ base.OID) bool {
@@ -201,6 +206,17 @@ func HashBytes(b []byte) uint64 {
 	return mix(h^tail, uint64(len(b))+1)
 }
 
+func hashRecord(d Datum) uint64 {
+	h := uint64(1)
+	for _, f := range OpenRecord(d) {
+		h = h * 31
+		if !f.Value.Null {
+			h += hash(f.Type, f.Value)
+		}
+	}
+	return h
+}
+
 // hash gives equal values equal hashes, across the integer types, across the float types and across the text types too.
 func hash(typ base.OID, d Datum) uint64 {
 	switch typ {
@@ -221,14 +237,7 @@ func hash(typ base.OID, d Datum) uint64 {
 		days, micros := OpenInterval(d).span()
 		return mix(uint64(days), uint64(micros))
 	case OIDRecord:
-		h := uint64(1)
-		for _, f := range OpenRecord(d) {
-			h = h * 31
-			if !f.Value.Null {
-				h += hash(f.Type, f.Value)
-			}
-		}
-		return h
+		return hashRecord(d)
 	case OIDJSONB:
 		return hashJSONB(d.B)
 	}
@@ -246,6 +255,9 @@ func hash(typ base.OID, d Datum) uint64 {
 			}
 		}
 		return h
+	}
+	if isRowOf(typ, d) {
+		return hashRecord(d)
 	}
 	return HashBytes(d.B)
 }

@@ -94,6 +94,12 @@ func inOther(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
 	if info, ok := Lookup(typ); ok && info.Kind == 'p' {
 		return Null, pgerror.Newf(pgerror.FeatureNotSupported, "cannot accept a value of type %s", info.SQLName)
 	}
+	if shape, ok := env.ShapeOf(typ); ok {
+		if shape.Elem != 0 {
+			return ParseArray(shape.Elem, typmod, s, ',', env)
+		}
+		return parseRow(typ, shape.Columns, s, env)
+	}
 	return Null, unknownType(typ, "input")
 }
 
@@ -165,6 +171,9 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 	}
 	if info, ok := Lookup(typ); ok && info.IsArray() {
 		return appendArray(dst, d, info.Delim, env)
+	}
+	if shape, ok := env.ShapeOf(typ); ok && shape.Elem != 0 {
+		return appendArray(dst, d, ',', env)
 	}
 	if typ >= base.FirstNormalOID && d.B != nil {
 		return appendRecord(dst, d, env) // the row type of a table: no other kind of user-defined type is stored by reference

@@ -72,6 +72,36 @@ type Names interface {
 	NameOf(kind RegKind, oid base.OID) (string, bool)
 }
 
+// Shape is what a user's type is made of: an array has Elem, a row type Columns.
+type Shape struct {
+	Elem    base.OID
+	Columns []Attribute
+}
+
+// Attribute is one column of a row type.
+type Attribute struct {
+	Name   string
+	Type   base.OID
+	Typmod int32
+}
+
+// Shapes finds the shapes of types that are not built in. Names that know them implement it too.
+type Shapes interface {
+	ShapeOf(typ base.OID) (Shape, bool)
+}
+
+// ShapeOf gives the shape of a user's array or row type.
+func (e *Env) ShapeOf(typ base.OID) (Shape, bool) {
+	if e == nil || typ < base.FirstNormalOID {
+		return Shape{}, false
+	}
+	s, ok := e.Names.(Shapes)
+	if !ok {
+		return Shape{}, false
+	}
+	return s.ShapeOf(typ)
+}
+
 // Env is the session's settings that change the forms of values. The zero Env is UTC, ISO, MDY and
 // extra_float_digits 0: NewEnv gives PostgreSQL's defaults. Now is the transaction's timestamp, for 'now' and 'today'.
 type Env struct {

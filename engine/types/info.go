@@ -30,7 +30,7 @@ func (i *Info) Fixed() bool { return i.Len > 0 }
 
 // IsArray tells whether the type is a true array: neither a fixed-length vector such as point nor name.
 func (i *Info) IsArray() bool {
-	return i.Elem != 0 && (i.Category == 'A' && i.OID != OIDInt2Vector && i.OID != OIDOIDVector)
+	return i.Elem != 0 && (i.Category == 'A' && i.OID != OIDInt2Vector && i.OID != OIDOIDVector || i.OID == OIDRecordArray)
 }
 
 // OIDs of the two vector types of the catalogs.

@@ -33,6 +33,7 @@ type JSON struct {
 	Elems  []JSON
 	Keys   []string
 	Values []JSON
+	Raw    string // the value as it was written; ParseJSON alone fills it
 }
 
 const maxJSONDepth = 6400
@@ -120,6 +121,17 @@ func (p *jsonParser) document() (JSON, error) {
 }
 
 func (p *jsonParser) value(wanted string) (JSON, error) {
+	if !p.build || p.jsonb {
+		return p.parse(wanted)
+	}
+	p.space()
+	start := p.i
+	v, err := p.parse(wanted)
+	v.Raw = p.s[start:p.i]
+	return v, err
+}
+
+func (p *jsonParser) parse(wanted string) (JSON, error) {
 	switch c := p.space(); {
 	case c == '{':
 		return p.object()
@@ -150,8 +162,7 @@ func (p *jsonParser) literal(wanted string) (JSON, error) {
 
 func (p *jsonParser) enter() error {
 	if p.depth++; p.depth > maxJSONDepth {
-		return pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
-			WithHint("JSON values may be nested at most %d deep.", maxJSONDepth)
+		return tooDeepJSON()
 	}
 	return nil
 }
@@ -615,4 +626,32 @@ func (v *JSON) hash() uint64 {
 		}
 	}
 	return h
+}
+
+// CheckDepth fails with 54001 when a value is nested deeper than any that may be read.
+func (v *JSON) CheckDepth() error { return v.checkDepth(1) }
+
+func (v *JSON) checkDepth(depth int) error {
+	if v.Kind < JSONArray {
+		return nil
+	}
+	if depth > maxJSONDepth {
+		return tooDeepJSON()
+	}
+	for i := range v.Elems {
+		if err := v.Elems[i].checkDepth(depth + 1); err != nil {
+			return err
+		}
+	}
+	for i := range v.Values {
+		if err := v.Values[i].checkDepth(depth + 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tooDeepJSON() error {
+	return pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
+		WithHint("JSON values may be nested at most %d deep.", maxJSONDepth)
 }

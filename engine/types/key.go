@@ -116,6 +116,9 @@ func appendKeyValue(dst []byte, typ base.OID, d Datum) ([]byte, error) {
 	if info, ok := Lookup(typ); ok && (info.IsArray() || typ == OIDInt2Vector) {
 		return appendKeyArray(dst, d)
 	}
+	if isRowOf(typ, d) {
+		return appendKeyRecord(dst, d)
+	}
 	return nil, pgerror.Unsupported("index key of type %s", FormatType(typ, -1))
 }
 

@@ -13,9 +13,39 @@ type Field struct {
 	Value  Datum
 }
 
-// AppendRecord appends the stored form of a row value; README.md draws it.
-func AppendRecord(dst []byte, fields []Field) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(fields)))
+// Flags beside the number of fields in a row value's first word.
+const (
+	recordTyped = 1 << 30 // the OID of the row type follows
+	recordNamed = 1 << 31 // the names of the fields follow the fields
+	recordCount = recordTyped - 1
+)
+
+// AppendRecord appends the stored form of an anonymous row value without names; README.md draws it.
+func AppendRecord(dst []byte, fields []Field) []byte { return AppendRow(dst, 0, nil, fields) }
+
+// AppendRow appends the stored form of a row value that knows its type or, when that is zero, its fields' names; nil is the
+// names f1, f2 and so on.
+func AppendRow(dst []byte, typ base.OID, names []string, fields []Field) []byte {
+	switch {
+	case typ != 0:
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(fields))|recordTyped)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(typ))
+	case names != nil:
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(fields))|recordNamed)
+	default:
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(fields)))
+	}
+	dst = appendFields(dst, fields)
+	if typ == 0 && names != nil {
+		for i := range fields {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(len(names[i])))
+			dst = append(dst, names[i]...)
+		}
+	}
+	return dst
+}
+
+func appendFields(dst []byte, fields []Field) []byte {
 	for _, f := range fields {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(f.Type))
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(f.Typmod))
@@ -41,10 +71,54 @@ func AppendFields(fields []Field, d Datum) []Field {
 	if len(d.B) < 4 {
 		return fields
 	}
-	n := int(binary.LittleEndian.Uint32(d.B))
-	b := d.B[4:]
+	fields, _ = splitRecord(fields, d.B)
+	return fields
+}
+
+// RowShape gives the row type of a row value, or zero, and the names of its fields, or nil.
+func RowShape(d Datum) (typ base.OID, names []string) {
+	if len(d.B) < 4 {
+		return 0, nil
+	}
+	switch head := binary.LittleEndian.Uint32(d.B); {
+	case head&recordTyped != 0 && len(d.B) >= 8:
+		return base.OID(binary.LittleEndian.Uint32(d.B[4:])), nil
+	case head&recordNamed != 0:
+		fields, b := splitRecord(nil, d.B)
+		for range fields {
+			if len(b) < 4 {
+				return 0, nil
+			}
+			n := int(binary.LittleEndian.Uint32(b))
+			if n > len(b)-4 {
+				return 0, nil
+			}
+			names = append(names, string(b[4:4+n]))
+			b = b[4+n:]
+		}
+	}
+	return 0, names
+}
+
+// isRowOf tells whether a value of a user's type is a row: such a value names its type.
+func isRowOf(typ base.OID, d Datum) bool {
+	if typ < base.FirstNormalOID || d.Null {
+		return false
+	}
+	own, _ := RowShape(d)
+	return own == typ
+}
+
+// splitRecord appends the fields of a stored row value and gives the bytes behind them.
+func splitRecord(fields []Field, b []byte) ([]Field, []byte) {
+	head := binary.LittleEndian.Uint32(b)
+	b = b[4:]
+	if head&recordTyped != 0 && len(b) >= 4 {
+		b = b[4:]
+	}
+	n := int(head & recordCount)
 	if n > len(b)/12 {
-		return fields
+		return fields, nil
 	}
 	for range n {
 		if len(b) < 12 {
@@ -57,7 +131,7 @@ func AppendFields(fields []Field, d Datum) []Field {
 		case size < 0:
 			size, f.Value = 0, Null
 		case int(size) > len(b):
-			return fields
+			return fields, nil
 		case Len(f.Type) > 0 && size == 8:
 			f.Value = Datum{I: int64(binary.LittleEndian.Uint64(b))}
 		default:
@@ -66,7 +140,7 @@ func AppendFields(fields []Field, d Datum) []Field {
 		fields = append(fields, f)
 		b = b[size:]
 	}
-	return fields
+	return fields, b
 }
 
 func appendRecord(dst []byte, d Datum, env *Env) []byte {

@@ -63,7 +63,11 @@ func (c *Compiler) Compile(e query.Expr) (Node, error) {
 		}
 		return &externalParam{splat: splat{variable: !c.Fixed(e.Typ)}, n: e.N - 1}, nil
 	case *query.FuncExpr:
-		return c.call(e.Func, e.Args, e.Typ, e.Strict, e.Volatile, e.InColl, e.RetSet)
+		n, err := c.call(e.Func, e.Args, e.Typ, e.Strict, e.Volatile, e.InColl, e.RetSet)
+		if f, ok := n.(*function); ok {
+			f.defined = Attributes(e.Columns)
+		}
+		return n, err
 	case *query.OpExpr:
 		return c.call(e.Func, e.Args, e.Typ, e.Strict, e.Volatile, e.InColl, e.RetSet)
 	case *query.BoolExpr:
@@ -139,6 +143,15 @@ func unary(c *Compiler, arg query.Expr, f func(Node) Node) (Node, error) {
 		return nil, err
 	}
 	return f(a), nil
+}
+
+// Attributes gives a column definition list as the functions see it.
+func Attributes(cols []query.RangeColumn) []types.Attribute {
+	var out []types.Attribute
+	for _, c := range cols {
+		out = append(out, types.Attribute{Name: c.Name, Type: c.Type, Typmod: c.Typmod})
+	}
+	return out
 }
 
 // call compiles a function call.

@@ -20,6 +20,7 @@ type function struct {
 	coll     base.OID
 	variable bool
 	argTypes []base.OID
+	defined  []types.Attribute // the column definition list, or nil
 
 	values  []types.Datum
 	columns []*vector.Vector
@@ -71,7 +72,7 @@ func (x *function) eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 		}
 	}
 	ctx := f.Env.Ctx
-	ctx.Collation, ctx.ArgTypes, ctx.Result = x.coll, x.argTypes, x.ret
+	ctx.Collation, ctx.ArgTypes, ctx.Result, ctx.Columns = x.coll, x.argTypes, x.ret, x.defined
 	if x.entry.Kernel != nil && x.strict {
 		if err := x.entry.Kernel(ctx, sel, n, x.columns, &x.out); err != nil {
 			return nil, f.fail(ctx.ErrLane, err)

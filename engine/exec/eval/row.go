@@ -1,6 +1,9 @@
 package eval
 
 import (
+	"fmt"
+
+	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/query"
@@ -14,8 +17,14 @@ func (c *Compiler) row(e *query.RowExpr) (Node, error) {
 		return nil, err
 	}
 	x := &rowNode{args: args}
-	for _, a := range e.Args {
+	if e.Typ != types.OIDRecord {
+		x.typ = e.Typ
+	}
+	for i, a := range e.Args {
 		x.fields = append(x.fields, types.Field{Type: a.Type(), Typmod: a.Typmod()})
+		if x.typ == 0 && len(e.Names) == len(e.Args) && e.Names[i] != fmt.Sprintf("f%d", i+1) {
+			x.names = e.Names
+		}
 	}
 	return x, nil
 }
@@ -24,6 +33,8 @@ func (c *Compiler) row(e *query.RowExpr) (Node, error) {
 type rowNode struct {
 	args   []Node
 	fields []types.Field
+	typ    base.OID // of a named row type
+	names  []string // of an anonymous row, unless they are f1, f2 ...
 	cols   []*vector.Vector
 	bytes  []byte
 	out    vector.Vector
@@ -44,7 +55,7 @@ func (x *rowNode) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 		if err := types.CheckRecord(x.fields); err != nil {
 			return f.fail(i, err)
 		}
-		x.bytes = types.AppendRecord(x.bytes[:0], x.fields)
+		x.bytes = types.AppendRow(x.bytes[:0], x.typ, x.names, x.fields)
 		x.out.SetBytes(i, x.bytes)
 		return nil
 	})

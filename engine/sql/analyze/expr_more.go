@@ -210,7 +210,7 @@ func (s *state) indirection(n *pg_query.A_Indirection) (query.Expr, error) {
 		if x.GetAStar() != nil {
 			return nil, s.a.errorf(pgerror.FeatureNotSupported, -1, "row expansion via \"*\" is not supported here")
 		}
-		if e, err = s.field(e, x.GetString_().GetSval(), -1); err != nil {
+		if e, err = s.field(e, x.GetString_().GetSval(), int32(e.Loc())); err != nil {
 			return nil, err
 		}
 	}

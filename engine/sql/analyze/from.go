@@ -228,15 +228,12 @@ func columnOf(t *query.Target) query.RangeColumn {
 }
 
 func (s *state) rangeFunction(n *pg_query.RangeFunction) (*item, error) {
-	if len(n.Coldeflist) > 0 {
-		return nil, pgerror.Unsupported("column definition list")
-	}
 	saved := s.lateral
 	s.lateral = true
 	defer func() { s.lateral = saved }()
 	e := &query.RangeEntry{Kind: query.RangeFunction, Lateral: true, Ordinal: n.Ordinality}
-	calls := calledInFrom(n)
-	for _, fn := range calls {
+	calls, defs := calledInFrom(n)
+	for i, fn := range calls {
 		s.clause = clause{name: "functions in FROM", srfs: true}
 		x, err := s.expr(fn)
 		if err != nil {
@@ -249,7 +246,7 @@ func (s *state) rangeFunction(n *pg_query.RangeFunction) (*item, error) {
 		if len(calls) == 1 && n.Alias != nil {
 			name = n.Alias.Aliasname
 		}
-		cols, err := s.functionColumns(x, name, n)
+		cols, err := s.functionColumns(x, name, n, defs[i])
 		if err != nil {
 			return nil, err
 		}
@@ -264,73 +261,33 @@ func (s *state) rangeFunction(n *pg_query.RangeFunction) (*item, error) {
 	return s.hidden(e), nil
 }
 
-// calledInFrom gives the functions of an item of FROM. unnest of several arrays, without a schema, stands for one call for each.
-func calledInFrom(n *pg_query.RangeFunction) []*pg_query.Node {
-	var out []*pg_query.Node
+// calledInFrom gives the functions of an item of FROM with their column definition lists. unnest of several arrays, without a
+// schema, stands for one call for each.
+func calledInFrom(n *pg_query.RangeFunction) (calls []*pg_query.Node, defs [][]*pg_query.Node) {
 	unnest := []*pg_query.Node{pg_query.MakeStrNode("pg_catalog"), pg_query.MakeStrNode("unnest")}
 	for _, fn := range n.Functions {
-		x := fn.GetList().GetItems()[0]
+		items := fn.GetList().GetItems()
+		x := items[0]
+		def := n.Coldeflist
+		if len(items) > 1 && items[1].GetList() != nil {
+			def = items[1].GetList().Items
+		}
 		f := x.GetFuncCall()
-		if f == nil || len(f.Args) < 2 || len(f.Funcname) != 1 || f.Funcname[0].GetString_().GetSval() != "unnest" || !plainCall(f) {
-			out = append(out, x)
+		if f == nil || len(f.Args) < 2 || len(f.Funcname) != 1 || f.Funcname[0].GetString_().GetSval() != "unnest" || !plainCall(f) || def != nil {
+			calls, defs = append(calls, x), append(defs, def)
 			continue
 		}
 		for _, a := range f.Args {
-			out = append(out, &pg_query.Node{Node: &pg_query.Node_FuncCall{FuncCall: &pg_query.FuncCall{
-				Funcname: unnest, Args: []*pg_query.Node{a}, Funcformat: f.Funcformat, Location: f.Location}}})
+			calls, defs = append(calls, &pg_query.Node{Node: &pg_query.Node_FuncCall{FuncCall: &pg_query.FuncCall{
+				Funcname: unnest, Args: []*pg_query.Node{a}, Funcformat: f.Funcformat, Location: f.Location}}}), append(defs, nil)
 		}
 	}
-	return out
+	return calls, defs
 }
 
 // plainCall tells whether a call has nothing but arguments.
 func plainCall(f *pg_query.FuncCall) bool {
 	return len(f.AggOrder) == 0 && f.AggFilter == nil && f.Over == nil && !f.AggStar && !f.AggDistinct && !f.AggWithinGroup && !f.FuncVariadic
-}
-
-// functionColumns gives the columns a function in FROM yields: those of its OUT parameters or of its row type, or one.
-func (s *state) functionColumns(x query.Expr, name string, n *pg_query.RangeFunction) ([]query.RangeColumn, error) {
-	if f, ok := x.(*query.FuncExpr); ok {
-		p, err := s.a.view.MustProc(f.Func)
-		if err != nil {
-			return nil, err
-		}
-		var cols []query.RangeColumn
-		for i, m := range p.Modes {
-			if m != 'o' && m != 'b' && m != 't' {
-				continue
-			}
-			c := query.RangeColumn{Type: p.AllArgs[i], Typmod: -1, Collation: s.a.collationOf(p.AllArgs[i])}
-			if polymorphic(c.Type) {
-				return nil, pgerror.Unsupported("polymorphic OUT parameters of function %s", p.Name)
-			}
-			if i < len(p.Names) {
-				c.Name = p.Names[i]
-			}
-			cols = append(cols, c)
-		}
-		if len(cols) > 1 || len(cols) == 1 && f.Typ == types.OIDRecord {
-			return cols, nil
-		}
-		if len(cols) == 1 && n.Alias == nil {
-			return cols, nil
-		}
-	}
-	t, err := s.a.view.MustType(x.Type())
-	if err != nil {
-		return nil, err
-	}
-	if t.Kind == 'c' {
-		rel, err := s.a.view.Relation(t.RelID)
-		if err != nil || rel == nil {
-			return nil, err
-		}
-		return RelationEntry(rel).Columns, nil
-	}
-	if x.Type() == types.OIDRecord {
-		return nil, s.a.errorf(pgerror.SyntaxError, int32(x.Loc()), "a column definition list is required for functions returning \"record\"")
-	}
-	return []query.RangeColumn{{Name: name, Type: x.Type(), Typmod: x.Typmod(), Collation: x.Collation()}}, nil
 }
 
 func (s *state) join(n *pg_query.JoinExpr) (query.FromItem, []*item, error) {

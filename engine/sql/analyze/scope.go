@@ -247,7 +247,8 @@ func schemaPart(parts []string) string {
 
 // rowOf makes the whole-row value of an item: a scalar function's is its one column.
 func (s *state) rowOf(it *item, up int, loc int32) (query.Expr, error) {
-	if it.entry != nil && it.entry.Kind == query.RangeFunction && len(it.cols) == 1 && !it.entry.Ordinal {
+	if it.entry != nil && it.entry.Kind == query.RangeFunction && len(it.cols) == 1 && !it.entry.Ordinal &&
+		it.entry.Funcs[0].Type() == it.entry.Columns[0].Type {
 		return raise(it.cols[0].expr, up, loc), nil
 	}
 	if it.entry != nil && it.entry.Rel != nil {
@@ -372,6 +373,15 @@ func (s *state) field(e query.Expr, name string, loc int32) (query.Expr, error) 
 		}
 	}
 	if e.Type() == types.OIDRecord {
+		cols, err := s.recordColumns(e)
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range cols {
+			if c.Name == name {
+				return &query.FieldSelect{T: query.T{Typ: c.Type, Mod: c.Typmod, Coll: c.Collation, Offset: int(loc)}, Arg: e, Field: i + 1}, nil
+			}
+		}
 		return nil, s.a.errorf(pgerror.UndefinedColumn, loc, "could not identify column \"%s\" in record data type", name)
 	}
 	return nil, s.a.errorf(pgerror.WrongObjectType, loc, "column notation .%s applied to type %s, which is not a composite type", name, s.a.typeName(t.OID))

@@ -265,7 +265,7 @@ func (p *Printer) caseExpr(x *query.Case) {
 func (p *Printer) arrayExpr(x *query.ArrayExpr) {
 	if p.Folded {
 		if text, ok := foldArray(x, p.Env); ok {
-			p.b.WriteString(QuoteLiteral(text) + "::" + p.typeName(x.Typ, x.Mod))
+			p.b.WriteString(QuoteLiteral(text) + "::" + p.TypeName(x.Typ, x.Mod))
 			return
 		}
 	}
@@ -273,7 +273,7 @@ func (p *Printer) arrayExpr(x *query.ArrayExpr) {
 	p.list(x.Elems)
 	p.b.WriteByte(']')
 	if len(x.Elems) == 0 {
-		p.b.WriteString("::" + p.typeName(x.Typ, -1))
+		p.b.WriteString("::" + p.TypeName(x.Typ, -1))
 	}
 }
 
@@ -318,7 +318,7 @@ func (p *Printer) coerce(x, arg query.Expr, typ base.OID, mod int32) {
 		p.inside(arg, x, false)
 		done()
 	}
-	p.b.WriteString("::" + p.typeName(typ, mod))
+	p.b.WriteString("::" + p.TypeName(typ, mod))
 }
 
 func (p *Printer) funcExpr(x *query.FuncExpr, implicit bool) {
@@ -548,12 +548,31 @@ func (p *Printer) fieldSelect(x *query.FieldSelect) {
 	p.expr(x.Arg, true)
 	p.b.WriteString(").")
 	name := fmt.Sprintf("f%d", x.Field)
+	if f, ok := x.Arg.(*query.FuncExpr); ok && f.Typ == types.OIDRecord {
+		name = p.outName(f.Func, x.Field, name)
+	}
 	if t, err := p.view().TypeByOID(x.Arg.Type()); err == nil && t != nil && t.RelID != 0 {
 		if d, err := p.view().Relation(t.RelID); err == nil && d != nil && x.Field <= len(d.Columns) {
 			name = d.Columns[x.Field-1].Name
 		}
 	}
 	p.b.WriteString(catalog.QuoteIdent(name))
+}
+
+// outName gives the name of a function's OUT parameter.
+func (p *Printer) outName(fn base.OID, n int, otherwise string) string {
+	proc, err := p.view().MustProc(fn)
+	if err != nil {
+		return otherwise
+	}
+	for i, m := range proc.Modes {
+		if m == 'o' || m == 'b' || m == 't' {
+			if n--; n == 0 && i < len(proc.Names) {
+				return proc.Names[i]
+			}
+		}
+	}
+	return otherwise
 }
 
 func (p *Printer) sqlValue(x *query.SQLValue) {

@@ -84,8 +84,8 @@ func SystemColumn(attr int) string {
 
 func (p *Printer) view() *catalog.View { return p.Names.View }
 
-// typeName prints a type with its modifier.
-func (p *Printer) typeName(typ base.OID, mod int32) string {
+// TypeName prints a type with its modifier.
+func (p *Printer) TypeName(typ base.OID, mod int32) string {
 	if mod < 0 { // without a length the SQL name would mean a length of one
 		switch typ {
 		case types.OIDBPChar:
@@ -155,7 +155,7 @@ func (p *Printer) constant(c *query.Const, label int) {
 	if c.Value.Null {
 		p.b.WriteString("NULL")
 		if label >= 0 {
-			p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
+			p.b.WriteString("::" + p.TypeName(c.Typ, c.Mod))
 		}
 		return
 	}
@@ -170,7 +170,7 @@ func (p *Printer) constant(c *query.Const, label int) {
 		if text[0] >= '0' && text[0] <= '9' && strings.ContainsAny(text, "eE.") {
 			p.b.WriteString(text)
 			if c.Mod >= 0 && label >= 0 || label > 0 {
-				p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
+				p.b.WriteString("::" + p.TypeName(c.Typ, c.Mod))
 			}
 			return
 		}
@@ -185,10 +185,10 @@ func (p *Printer) constant(c *query.Const, label int) {
 	if cast {
 		p.b.WriteString(QuoteLiteral(text))
 		if label >= 0 && c.Typ != types.OIDUnknown {
-			p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
+			p.b.WriteString("::" + p.TypeName(c.Typ, c.Mod))
 		}
 	} else if label > 0 {
-		p.b.WriteString("::" + p.typeName(c.Typ, c.Mod))
+		p.b.WriteString("::" + p.TypeName(c.Typ, c.Mod))
 	}
 }
 

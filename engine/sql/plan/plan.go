@@ -201,7 +201,7 @@ type FunctionScan struct {
 	Funcs   []query.Expr
 	Widths  []int // columns of each
 	Ordinal bool
-	Natural []base.OID // types of the natural columns without the ordinal; needed where a width is not one
+	Natural []base.OID // types of the natural columns without the ordinal
 }
 
 // CTEScan reads the rows of Statement.CTEs[Index].

@@ -95,6 +95,7 @@ type FuncExpr struct {
 	Variadic bool
 	Form     FuncForm
 	InColl   base.OID
+	Columns  []RangeColumn // in FROM, of a function returning record: its column definition list
 }
 
 // OpExpr applies an operator through its function.
