@@ -45,7 +45,7 @@ func (p *poly) note(a *analyzer, declared, actual base.OID) error {
 		}
 		if t, err := a.view.MustType(bt); err != nil {
 			return err
-		} else if !t.TrueArray() && bt != types.OIDAnyArray {
+		} else if (t.Elem == 0 || t.Category != 'A') && bt != types.OIDAnyArray && bt != types.OIDRecordArray {
 			return notArray("anyarray", a.typeName(bt))
 		}
 		if p.array != 0 && p.array != bt {
