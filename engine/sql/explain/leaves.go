@@ -113,7 +113,26 @@ func (x *explainer) resolve(n plan.Node, i int) (string, bool) {
 	if i < 0 || i >= len(b.Project) {
 		return "?", true
 	}
-	return x.in(n, b.Project[i])
+	text, plain := x.in(n, b.Project[i])
+	return text, plain && !computed(n, i)
+}
+
+// computed tells whether an output column of a node is the result of one of its calls.
+func computed(n plan.Node, i int) bool {
+	if project := n.Common().Project; project != nil {
+		c, ok := project[i].(*query.Col)
+		if !ok {
+			return false
+		}
+		i = c.N
+	}
+	switch n := n.(type) {
+	case *plan.Agg:
+		return i >= len(n.Group)
+	case *plan.WindowAgg:
+		return i >= len(n.Child.Common().Out)
+	}
+	return false
 }
 
 // in prints an expression of another node.

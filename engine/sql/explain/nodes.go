@@ -190,10 +190,18 @@ func (x *explainer) aliased(e *entry, kind, of, alias string) {
 
 // output lists a node's columns, for VERBOSE.
 func (x *explainer) output(e *entry, n plan.Node) {
+	saved := x.prefix
+	defer func() { x.prefix = saved }()
+	x.prefix = x.countNames() > 1
 	var list []string
+	project := n.Common().Project
 	for i := range n.Common().Out {
 		text, plain := x.resolve(n, i)
-		if !plain && n.Common().Project == nil {
+		passed := project == nil
+		if !passed {
+			_, passed = project[i].(*query.Col)
+		}
+		if !plain && passed && !computed(n, i) {
 			text = "(" + text + ")"
 		}
 		list = append(list, text)

@@ -494,6 +494,11 @@ func (l *level) project(b built, exprs []query.Expr) built {
 	}
 	c := b.node.Common()
 	node := b.node
+	if l.pick(b, out) {
+		nb := built{node: node, cols: exprs}
+		l.describeOut(nb)
+		return nb
+	}
 	if c.Project != nil {
 		r := &plan.Result{Child: node}
 		r.Startup, r.Total, r.Rows = c.Startup, c.Total+l.set.CPUTupleCost*c.Rows, c.Rows
@@ -507,6 +512,32 @@ func (l *level) project(b built, exprs []query.Expr) built {
 	nb := built{node: node, cols: exprs}
 	l.describeOut(nb)
 	return nb
+}
+
+// pick makes a node that projects already yield some of its columns only, where every volatile one is among them once.
+func (l *level) pick(b built, cols []query.Expr) bool {
+	c := b.node.Common()
+	if c.Project == nil {
+		return false
+	}
+	used := make([]int, len(c.Project))
+	picked := make([]query.Expr, len(cols))
+	for i, e := range cols {
+		at, ok := e.(*query.Col)
+		if !ok {
+			return false
+		}
+		used[at.N]++
+		picked[i] = c.Project[at.N]
+	}
+	for i, n := range used {
+		_, column := c.Project[i].(*query.Col)
+		if n > 1 && !column || n != 1 && volatileExpr(c.Project[i]) {
+			return false
+		}
+	}
+	c.Project = picked
+	return true
 }
 
 func joinOf(n plan.Node) *plan.Join {
