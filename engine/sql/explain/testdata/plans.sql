@@ -125,3 +125,8 @@ select s.* from small s where s.a = (select t.b from small t where t.a = s.a and
 select * from (select a, random() as r from small) x where r > 0.5;
 select * from orders where id in (select a from small where b = 1);
 select * from orders o, customer c where c.id = o.customer_id and o.id in (select a + 1 from small where b = 1);
+SELECT aid, sum(abalance) OVER (PARTITION BY bid ORDER BY aid), rank() OVER (PARTITION BY bid), count(*) OVER () FROM pgbench_accounts;
+SELECT row_number() OVER (ORDER BY aid) FROM pgbench_accounts LIMIT 3;
+SELECT bid, sum(count(*)) OVER (ORDER BY bid) FROM pgbench_accounts GROUP BY bid ORDER BY 2;
+SELECT * FROM (SELECT aid, bid, count(*) OVER (PARTITION BY bid) FROM pgbench_accounts) s WHERE bid = 3;
+SELECT * FROM (SELECT aid, bid, count(*) OVER (PARTITION BY bid) FROM pgbench_accounts) s WHERE aid = 3;
