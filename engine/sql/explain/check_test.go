@@ -65,7 +65,7 @@ func checkNode(n plan.Node, set map[int]bool) []string {
 		return func(e query.Expr) {
 			query.Walk(e, func(x query.Expr) bool {
 				switch x := x.(type) {
-				case *query.Var, *query.SubLink, *query.Aggref:
+				case *query.Var, *query.SubLink, *query.Aggref, *query.WindowFunc:
 					bad("holds %T", x)
 				case *query.Param:
 					if x.Exec && !set[x.N] {
@@ -118,6 +118,15 @@ func checkNode(n plan.Node, set map[int]bool) []string {
 				}
 			}
 		}
+	case *plan.WindowAgg:
+		in := n.Child.Common().Out
+		keys(n.Partition, in)
+		keys(n.Order, in)
+		for i := range n.Calls {
+			for _, a := range n.Calls[i].Args {
+				expr(in, nil)(a)
+			}
+		}
 	case *plan.SetOp:
 		keys(n.Keys, outer)
 	case *plan.Append:
@@ -156,6 +165,14 @@ func inputs(n plan.Node) (outer, inner []plan.Column) {
 		return n.Left.Common().Out, n.Right.Common().Out
 	case *plan.Agg, *plan.ProjectSet:
 		return nil, nil
+	}
+	if w, ok := n.(*plan.WindowAgg); ok {
+		in := w.Child.Common().Out
+		in = in[:len(in):len(in)]
+		for i := range w.Calls {
+			in = append(in, plan.Column{Type: w.Calls[i].Type})
+		}
+		return in, nil
 	}
 	if c := optimize.Children(n); len(c) > 0 {
 		return c[0].Common().Out, nil
