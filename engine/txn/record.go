@@ -229,8 +229,7 @@ func (p *Replay) Manager() rmgr.Manager {
 
 // drops gives the files that the end of a transaction removes.
 func drops(r *wal.Record) ([]base.RelFile, bool) {
-	const fixed = 16 // time and both numbers
-	if r.Info == infoPrepare || len(r.Data) >= fixed && len(r.Data) == fixed+8*int(binary.LittleEndian.Uint32(r.Data[8:])) {
+	if r.Info == infoPrepare {
 		return nil, false
 	}
 	e, err := DecodeEnd(r)
