@@ -19,10 +19,21 @@ func registerSets(r registry) {
 	r.addSet(cursors, "pg_cursor")
 	r.addSet(progressRows, "pg_stat_get_progress_info")
 	r.addSet(prefetchCounts, "pg_stat_get_recovery_prefetch")
+	r.addSet(expandArray, "_pg_expandarray")
 	nothing := func(*Scope, *builtins.Context, []types.Datum) ([]types.Datum, error) { return nil, nil }
 	r.addSet(nothing, "pg_partition_ancestors", "pg_partition_tree", "pg_available_extensions",
 		"pg_available_extension_versions", "pg_stat_get_wal_senders",
 		"pg_get_replication_slots", "pg_show_replication_origin_status", "pg_get_publication_tables", "pg_stat_get_subscription")
+}
+
+// expandArray gives the elements of an array with their places, counted from one.
+func expandArray(_ *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum, error) {
+	arr := types.OpenArray(a[0])
+	var out []types.Datum
+	for i, v := range arr.Elems(make([]types.Datum, 0, arr.Len())) {
+		out = append(out, record([]base.OID{arr.Elem, types.OIDInt4}, v, types.Int(int64(i)+1)))
+	}
+	return out, nil
 }
 
 // activityRows gives the rows of pg_stat_get_activity.

@@ -11,9 +11,12 @@ import (
 // functionColumns gives the columns a function in FROM yields: those of its OUT parameters, of its row type or of its column
 // definition list, or one.
 func (s *state) functionColumns(x query.Expr, name string, n *pg_query.RangeFunction, defs []*pg_query.Node) ([]query.RangeColumn, error) {
-	out, err := s.outColumns(x)
-	if err != nil {
-		return nil, err
+	var out []query.RangeColumn
+	var err error
+	if f, ok := x.(*query.FuncExpr); ok {
+		if out, err = s.a.outColumns(f); err != nil {
+			return nil, err
+		}
 	}
 	if defs != nil {
 		return s.definedColumns(x, out, n, defs)
@@ -36,33 +39,6 @@ func (s *state) functionColumns(x query.Expr, name string, n *pg_query.RangeFunc
 		return nil, s.a.errorf(pgerror.SyntaxError, int32(x.Loc()), "a column definition list is required for functions returning \"record\"")
 	}
 	return []query.RangeColumn{{Name: name, Type: x.Type(), Typmod: x.Typmod(), Collation: x.Collation()}}, nil
-}
-
-// outColumns gives the columns of a function's OUT parameters.
-func (s *state) outColumns(x query.Expr) ([]query.RangeColumn, error) {
-	f, ok := x.(*query.FuncExpr)
-	if !ok {
-		return nil, nil
-	}
-	p, err := s.a.view.MustProc(f.Func)
-	if err != nil {
-		return nil, err
-	}
-	var cols []query.RangeColumn
-	for i, m := range p.Modes {
-		if m != 'o' && m != 'b' && m != 't' {
-			continue
-		}
-		c := query.RangeColumn{Type: p.AllArgs[i], Typmod: -1, Collation: s.a.collationOf(p.AllArgs[i])}
-		if polymorphic(c.Type) {
-			return nil, pgerror.Unsupported("polymorphic OUT parameters of function %s", p.Name)
-		}
-		if i < len(p.Names) {
-			c.Name = p.Names[i]
-		}
-		cols = append(cols, c)
-	}
-	return cols, nil
 }
 
 // definedColumns reads a column definition list, which only a function returning record may have, and must have unless its
@@ -136,37 +112,4 @@ func (s *state) definedColumn(def *pg_query.ColumnDef) (query.RangeColumn, error
 		}
 	}
 	return c, nil
-}
-
-// recordColumns gives the columns of an anonymous row where the expression tells them; nil where it does not.
-func (s *state) recordColumns(e query.Expr) ([]query.RangeColumn, error) {
-	switch e := e.(type) {
-	case *query.FuncExpr:
-		if e.Columns != nil {
-			return e.Columns, nil
-		}
-		return s.outColumns(e)
-	case *query.RowExpr:
-		var cols []query.RangeColumn
-		for i, a := range e.Args {
-			cols = append(cols, query.RangeColumn{Name: e.Names[i], Type: a.Type(), Typmod: a.Typmod(), Collation: a.Collation()})
-		}
-		return cols, nil
-	case *query.Var:
-		level := s
-		for range e.Up {
-			level = level.parent
-		}
-		r := level.q.Range[e.RTE-1]
-		if r.Kind != query.RangeSubquery || r.Sub == nil || e.Attr < 1 {
-			return nil, nil
-		}
-		targets := visible(r.Sub)
-		if e.Attr > len(targets) {
-			return nil, nil
-		}
-		inner := &state{a: s.a, parent: level, q: r.Sub}
-		return inner.recordColumns(targets[e.Attr-1].Expr)
-	}
-	return nil, nil
 }

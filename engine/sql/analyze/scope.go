@@ -373,16 +373,7 @@ func (s *state) field(e query.Expr, name string, loc int32) (query.Expr, error) 
 		}
 	}
 	if e.Type() == types.OIDRecord {
-		cols, err := s.recordColumns(e)
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range cols {
-			if c.Name == name {
-				return &query.FieldSelect{T: query.T{Typ: c.Type, Mod: c.Typmod, Coll: c.Collation, Offset: int(loc)}, Arg: e, Field: i + 1}, nil
-			}
-		}
-		return nil, s.a.errorf(pgerror.UndefinedColumn, loc, "could not identify column \"%s\" in record data type", name)
+		return s.recordField(e, name, loc)
 	}
 	return nil, s.a.errorf(pgerror.WrongObjectType, loc, "column notation .%s applied to type %s, which is not a composite type", name, s.a.typeName(t.OID))
 }

@@ -270,23 +270,22 @@ func (s *state) expandComposite(e query.Expr, loc int32) ([]*query.Target, error
 		}
 		return out, nil
 	}
-	if e.Type() == types.OIDRecord {
-		cols, err := s.recordColumns(e)
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range cols {
-			f := &query.FieldSelect{T: query.T{Typ: c.Type, Mod: c.Typmod, Coll: c.Collation, Offset: e.Loc()}, Arg: e, Field: i + 1}
-			out = append(out, &query.Target{Expr: f, Name: c.Name})
-		}
-		if cols == nil {
-			return nil, pgerror.New(pgerror.FeatureNotSupported, "record type has not been registered")
-		}
-		return out, nil
-	}
 	t, err := s.a.view.MustType(e.Type())
 	if err != nil {
 		return nil, err
+	}
+	if t.OID == types.OIDRecord {
+		cols, err := s.shapeOf(e)
+		if err != nil {
+			return nil, err
+		}
+		if cols == nil {
+			return nil, s.a.errorf(pgerror.WrongObjectType, loc, "record type has not been registered")
+		}
+		for i, c := range cols {
+			out = append(out, &query.Target{Expr: fieldOf(e, i, c, loc), Name: c.Name})
+		}
+		return out, nil
 	}
 	if t.Kind != 'c' {
 		return nil, s.a.errorf(pgerror.WrongObjectType, loc, "type %s is not composite", s.a.typeName(e.Type()))

@@ -1,0 +1,17 @@
+select (aclexplode('{=r/postgres}'::aclitem[])).privilege_type;
+select (k).grantee from (select aclexplode('{=rw/postgres}'::aclitem[]) k) s;
+select (k).* from (select aclexplode('{=rw/postgres}'::aclitem[]) k) s;
+select (aclexplode('{=rw/postgres}'::aclitem[])).*;
+with c as (select aclexplode('{=r/postgres}'::aclitem[]) k) select (k).privilege_type, (k).grantee from c;
+select (r).f1, (r).f2 from (select row(1,'x'::text) as r) s;
+select (r).* from (select row(1,'x'::text) as r) s;
+select (row(1,2)).f2;
+select (row(1,2)).f3;
+select (r).nope from (select aclexplode('{=r/postgres}'::aclitem[]) r) s;
+select (a.k).privilege_type, b.x from (select aclexplode('{=r/postgres}'::aclitem[]) k) a join (select 1 as x) b on true;
+select (k).privilege_type from (select aclexplode('{=r/postgres}'::aclitem[]) k union all select aclexplode('{=r/postgres}'::aclitem[])) u order by 1;
+select (x).* from (select null::record as x) s;
+create view recv as select (k).privilege_type as kk, (k).grantee from (select aclexplode('{=r/postgres}'::aclitem[]) k) s;
+select * from recv;
+drop view recv;
+select sum((k).grantor::int) from (select aclexplode('{=rw/postgres}'::aclitem[]) k) s where (k).privilege_type='SELECT' group by (k).privilege_type;
