@@ -159,5 +159,6 @@ func (h *commandHost) DropDatabase(_ *activity.Task, db base.OID) error {
 	if e.cfg.Dropped != nil {
 		e.cfg.Dropped(db)
 	}
+	e.stats.DropDatabase(db)
 	return e.cluster.Txns.DropDatabase(db)
 }

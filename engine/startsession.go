@@ -44,6 +44,7 @@ func (c *baseCache) put(key string, b *session.Base) {
 func (e *Engine) StartSession(s *session.Session, l Login, params map[string]string) error {
 	s.Identity = session.Identity{User: l.Role, Role: l.Role.OID, UserName: l.Role.Name, Super: l.Role.Super}
 	s.Login, s.Database = l.Role, l.Database
+	e.stats.Database(l.Database.OID).Sessions.Add(1)
 	stored, err := e.storedSettings(s)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"manifold/engine/session"
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plancache"
+	"manifold/engine/stats"
 	"manifold/engine/sysfuncs"
 	"manifold/engine/types"
 )
@@ -63,6 +64,8 @@ type Backend struct {
 	findPath func() ([]base.OID, error)
 	latest   bool        // a statement of a constraint looks beyond the transaction's snapshot
 	spare    []*standing // for sessions to come
+	database *stats.Database
+	counted  base.OID // whose counters database is
 }
 
 // New makes a backend.
@@ -78,6 +81,22 @@ func (b *Backend) Close() {
 		st.close()
 	}
 	b.spare = nil
+}
+
+// count takes the end of a transaction into the figures of the database.
+func (b *Backend) count(committed bool) {
+	d := b.figures()
+	st := b.s.Standing.(*standing)
+	now := b.s.Task.Buffers
+	d.Ended(b.s.ID, committed, now.Hit-st.looked.Hit, now.Read-st.looked.Read)
+	st.looked = now
+}
+
+func (b *Backend) figures() *stats.Database {
+	if oid := b.s.Database.OID; b.counted != oid || b.database == nil {
+		b.database, b.counted = b.svc.Builder.Stats.Database(oid), oid
+	}
+	return b.database
 }
 
 // attach turns the backend to a session for one message.

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/notify"
 	"manifold/engine/session"
@@ -21,6 +22,7 @@ type standing struct {
 	after   *trigger.Queue
 	portals map[string]*session.Portal
 	pending notify.Pending
+	looked  activity.BufferCounts // of the session's task, as far as they have been counted for the database
 }
 
 func (b *Backend) newStanding() *standing {
@@ -60,7 +62,7 @@ func (b *Backend) lend(s *session.Session) {
 	} else {
 		st = b.newStanding()
 	}
-	st.s = s
+	st.s, st.looked = s, s.Task.Buffers
 	s.Standing, s.Proc, s.After, s.Portals, s.Pending = st, st.proc, st.after, st.portals, &st.pending
 	owner := st.proc.Owner()
 	owner.SetPID(s.ID)

@@ -48,6 +48,7 @@ func (b *Backend) prepareTransaction(gid string) (string, error) {
 	}
 	b.announced(false) // savepoints
 	s.EndSettings(true)
+	b.count(true)
 	b.ended()
 	return "PREPARE TRANSACTION", nil
 }

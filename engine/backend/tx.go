@@ -101,16 +101,21 @@ func (b *Backend) commit() error {
 	_, err := s.Proc.Tx().Commit(s.Task, s.Hot().Level)
 	b.announced(err == nil)
 	s.EndSettings(err == nil)
+	b.count(err == nil)
 	b.ended()
 	return err
 }
 
 // abort rolls the transaction back. It cannot fail.
 func (b *Backend) abort() {
+	counts := b.s.Proc.Tx().Running() || b.s.Tx.Block && b.s.Status != session.Failed // else it was counted when it failed
 	b.closePortals(false)
 	b.s.Proc.Tx().Abort(b.s.Task)
 	b.announced(false)
 	b.s.EndSettings(false)
+	if counts {
+		b.count(false)
+	}
 	b.ended()
 }
 
@@ -140,9 +145,12 @@ func (b *Backend) finish() error {
 }
 
 // Fail ends a failed statement: a lone one is rolled back, a block waits for ROLLBACK.
-func (b *Backend) Fail(s *session.Session, _ *pgerror.Error) {
+func (b *Backend) Fail(s *session.Session, e *pgerror.Error) {
 	b.attach(s)
 	defer b.part()
+	if e != nil && e.Code == pgerror.TRDeadlockDetected {
+		b.figures().Deadlocks.Add(1)
+	}
 	s.Told = true
 	tx := s.Proc.Tx()
 	switch {
@@ -275,6 +283,7 @@ func (b *Backend) commitBlock() (string, error) {
 	if s.Proc.Tx().Running() {
 		return "COMMIT", b.commit()
 	}
+	b.count(true)
 	b.ended()
 	return "COMMIT", nil
 }

@@ -311,6 +311,7 @@ func (c *Context) removeRelation(oid base.OID) error {
 	}
 	if d.Kind != relation.KindView {
 		c.Tx.DropOnCommit(d.File)
+		c.Builder.Stats.Dropped(d.File.Database, oid)
 	}
 	if err := c.dropAttributes(oid); err != nil {
 		return err

@@ -329,6 +329,7 @@ func (c *Context) fillIndex(table, index base.OID) error {
 	if err != nil || rows.rows == 0 && pages == 0 {
 		return err
 	}
+	c.Builder.Stats.Table(d.File.Database, d.OID).Counted()
 	return c.editClass(table, func(r catalog.Row) {
 		r.SetInt(bootstrap.ColClassRelpages, int64(pages))
 		r.SetFloat(bootstrap.ColClassReltuples, float64(float32(rows.rows)))

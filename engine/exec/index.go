@@ -7,6 +7,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/exec/eval"
 	"manifold/engine/mvcc"
+	"manifold/engine/relation"
 	"manifold/engine/sql/plan"
 	"manifold/engine/tuple"
 	"manifold/engine/types"
@@ -31,6 +32,7 @@ type indexScan struct {
 	sel2     [vector.BatchSize]int32
 	miss     []byte
 	only     *indexOnly // nil unless rows may be read from the index alone
+	entries  reads
 }
 
 func (in *Instance) indexScan(p *plan.IndexScan) (operator, error) {
@@ -38,7 +40,7 @@ func (in *Instance) indexScan(p *plan.IndexScan) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &indexScan{rowSource: r, backward: p.Backward, index: in.b.Index(p.Index, p.Rel.Logged())}
+	s := &indexScan{rowSource: r, backward: p.Backward, index: in.b.Index(p.Index, p.Rel.Logged()), entries: in.reads(p.Rel.File.Database, p.Index.OID)}
 	if s.keys, err = in.keyRanges(p.Index, p.Conds); err != nil {
 		return nil, err
 	}
@@ -112,7 +114,9 @@ func (s *indexScan) read(x *Context, want int) (*vector.Batch, error) {
 			}
 		}
 		chunk := s.tids[s.done:min(len(s.tids), s.done+want)]
+		s.count.begin(x)
 		n, err := s.fetch(x, chunk)
+		s.count.end(x)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +145,10 @@ func (s *indexScan) fetch(x *Context, chunk []base.TID) (int, error) {
 			return n, err
 		}
 	}
-	return s.table.FetchBatch(&x.view, chunk, &s.batch, s.cols, s.from[:], s.at[:])
+	n, err := s.table.FetchBatch(&x.view, chunk, &s.batch, s.cols, s.from[:], s.at[:])
+	s.count.Fetched += int64(n)
+	s.entries.Fetched += int64(n)
+	return n, err
 }
 
 // killDead tells the index of entries whose rows nobody can see any more.
@@ -182,8 +189,12 @@ func (s *indexScan) advance(x *Context) (bool, error) {
 			s.scan.SetSerial(x.Snapshot.Serial)
 			s.scan.Reset(r, s.backward, s.only != nil)
 			s.active = true
+			s.entries.Scans++
 		}
+		s.entries.begin(x)
 		tids, err := s.nextEntries(x)
+		s.entries.end(x)
+		s.entries.Returned += int64(len(tids))
 		if err != nil {
 			return false, err
 		}
@@ -201,6 +212,8 @@ func (s *indexScan) close() {
 		_ = s.scan.FlushKills() // hints only: the next scan finds the same entries dead
 	}
 	s.tids = nil
+	s.count.tell()
+	s.entries.tell()
 }
 
 // bitmapHeap fetches the rows whose addresses its source yields, in physical order.
@@ -220,6 +233,7 @@ type bitmapIndex struct {
 	keys  *keyRanges
 	index *btree.Index
 	scan  *btree.Scan
+	reads reads
 }
 
 func (in *Instance) bitmapHeap(p *plan.BitmapHeap) (operator, error) {
@@ -231,24 +245,24 @@ func (in *Instance) bitmapHeap(p *plan.BitmapHeap) (operator, error) {
 	if s.recheck, err = in.c.All(p.Recheck); err != nil {
 		return nil, err
 	}
-	return s, in.bitmapSource(p.Source, s, p.Rel.Logged())
+	return s, in.bitmapSource(p.Source, s, p.Rel)
 }
 
-func (in *Instance) bitmapSource(b plan.Bitmap, s *bitmapHeap, logged bool) error {
+func (in *Instance) bitmapSource(b plan.Bitmap, s *bitmapHeap, rel *relation.Desc) error {
 	switch b := b.(type) {
 	case *plan.BitmapIndex:
 		k, err := in.keyRanges(b.Index, b.Conds)
-		s.scans[b] = &bitmapIndex{keys: k, index: in.b.Index(b.Index, logged)}
+		s.scans[b] = &bitmapIndex{keys: k, index: in.b.Index(b.Index, rel.Logged()), reads: in.reads(rel.File.Database, b.Index.OID)}
 		return err
 	case *plan.BitmapAnd:
 		for _, c := range b.Sources {
-			if err := in.bitmapSource(c, s, logged); err != nil {
+			if err := in.bitmapSource(c, s, rel); err != nil {
 				return err
 			}
 		}
 	case *plan.BitmapOr:
 		for _, c := range b.Sources {
-			if err := in.bitmapSource(c, s, logged); err != nil {
+			if err := in.bitmapSource(c, s, rel); err != nil {
 				return err
 			}
 		}
@@ -310,7 +324,10 @@ func (b *bitmapIndex) collect(x *Context) ([]base.TID, error) {
 	b.scan.SetTask(x.Task)
 	b.scan.SetSerial(x.Snapshot.Serial)
 	var out []base.TID
+	b.reads.begin(x)
+	defer b.reads.end(x)
 	for _, r := range b.keys.ranges {
+		b.reads.Scans++
 		b.scan.Reset(r, false, false)
 		for {
 			tids, err := b.scan.Next()
@@ -320,6 +337,7 @@ func (b *bitmapIndex) collect(x *Context) ([]base.TID, error) {
 			if len(tids) == 0 {
 				break
 			}
+			b.reads.Returned += int64(len(tids))
 			out = append(out, tids...)
 		}
 	}
@@ -381,7 +399,13 @@ func (s *bitmapHeap) read(x *Context, want int) (*vector.Batch, error) {
 	return fetchList(x, s.rowSource, s.table.FetchBatch, s.tids, &s.done, want, s.from[:], s.at[:], s.checked)
 }
 
-func (s *bitmapHeap) close() { s.tids = nil }
+func (s *bitmapHeap) close() {
+	s.tids = nil
+	s.count.tell()
+	for _, b := range s.scans {
+		b.reads.tell()
+	}
+}
 
 // fetcher is heap.Table's FetchBatch or FetchVersions.
 type fetcher func(*mvcc.View, []base.TID, *vector.Batch, []int, []int32, []base.TID) (int, error)
@@ -392,7 +416,10 @@ func fetchList(x *Context, r *rowSource, fetch fetcher, tids []base.TID, done *i
 	for *done < len(tids) {
 		chunk := tids[*done:min(len(tids), *done+min(want, vector.BatchSize))]
 		*done += len(chunk)
+		r.count.begin(x)
 		n, err := fetch(&x.view, chunk, &r.batch, r.cols, from, at)
+		r.count.end(x)
+		r.count.Fetched += int64(n)
 		if err != nil {
 			return nil, err
 		}
@@ -508,4 +535,4 @@ func (s *tidScan) read(x *Context, want int) (*vector.Batch, error) {
 		func(_ *Context, b *vector.Batch) (*vector.Batch, error) { return b, nil })
 }
 
-func (s *tidScan) close() {}
+func (s *tidScan) close() { s.count.tell() }

@@ -25,6 +25,7 @@ type rowSource struct {
 	buf     []byte
 	once    bool // a re-check's one row has been given
 	tid     base.TID
+	count   reads
 }
 
 func (in *Instance) rowSource(s *plan.Scan) (*rowSource, error) {
@@ -32,7 +33,8 @@ func (in *Instance) rowSource(s *plan.Scan) (*rowSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rowSource{emitter: e, table: in.b.Table(s.Rel), rte: s.RTE, attrs: s.Attrs, rowType: s.Rel.RowType, whole: -1}
+	r := &rowSource{emitter: e, table: in.b.Table(s.Rel), rte: s.RTE, attrs: s.Attrs, rowType: s.Rel.RowType, whole: -1,
+		count: in.reads(s.Rel.File.Database, s.Rel.OID)}
 	for i, a := range s.Attrs {
 		switch {
 		case a > 0:
@@ -135,6 +137,7 @@ func (s *seqScan) open(x *Context) error {
 		return nil
 	}
 	s.scan.GiveWay()
+	s.count.Scans++
 	return s.scan.Reset(s.table, x.view)
 }
 
@@ -176,8 +179,11 @@ func (s *seqScan) readSequence(x *Context, _ int) (*vector.Batch, error) {
 	return &s.batch, nil
 }
 
-func (s *seqScan) read(_ *Context, want int) (*vector.Batch, error) {
+func (s *seqScan) read(x *Context, want int) (*vector.Batch, error) {
+	s.count.begin(x)
 	n, err := s.scan.Next(want, &s.batch, s.cols)
+	s.count.end(x)
+	s.count.Returned += int64(n)
 	if err != nil || n == 0 {
 		return nil, err
 	}
@@ -186,4 +192,4 @@ func (s *seqScan) read(_ *Context, want int) (*vector.Batch, error) {
 	return &s.batch, nil
 }
 
-func (s *seqScan) close() {}
+func (s *seqScan) close() { s.count.tell() }

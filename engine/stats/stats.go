@@ -67,6 +67,18 @@ func (t *Table) Delete() {
 	t.Dead.Add(1)
 }
 
+// forget begins anew to count what autovacuum does not go by.
+func (t *Table) forget() {
+	for _, c := range []*atomic.Int64{&t.Inserted, &t.Updated, &t.HotUpdated, &t.Deleted} {
+		c.Store(0)
+	}
+	for _, v := range []*Visits{&t.ByUser, &t.Auto} {
+		for _, c := range []*atomic.Int64{&v.LastVacuum, &v.LastAnalyze, &v.Vacuums, &v.Analyzes} {
+			c.Store(0)
+		}
+	}
+}
+
 // Vacuumed notes that vacuum came by at a time and left some dead rows.
 func (t *Table) Vacuumed(at, left int64, auto bool) {
 	t.Dead.Store(left)
@@ -76,6 +88,9 @@ func (t *Table) Vacuumed(at, left int64, auto bool) {
 	v.LastVacuum.Store(at)
 	v.Vacuums.Add(1)
 }
+
+// Counted notes that pg_class.reltuples holds the number of rows again.
+func (t *Table) Counted() { t.Growth.Store(0) }
 
 // Analyzed notes that analyze came by.
 func (t *Table) Analyzed(at int64, auto bool) {
@@ -90,12 +105,16 @@ type key struct{ database, relation base.OID }
 
 // Registry is the counters of all tables. It is safe for concurrent use.
 type Registry struct {
-	mu     sync.RWMutex // guards tables
-	tables map[key]*Table
+	mu        sync.RWMutex // guards the maps
+	tables    map[key]*Table
+	reads     map[key]*Reads
+	databases map[base.OID]*Database
 }
 
 // New makes an empty registry.
-func New() *Registry { return &Registry{tables: map[key]*Table{}} }
+func New() *Registry {
+	return &Registry{tables: map[key]*Table{}, reads: map[key]*Reads{}, databases: map[base.OID]*Database{}}
+}
 
 // Table gives the counters of a table, made on first use.
 func (r *Registry) Table(database, relation base.OID) *Table {
@@ -115,11 +134,18 @@ func (r *Registry) Table(database, relation base.OID) *Table {
 	return t
 }
 
-// Drop forgets a table.
+// Drop forgets a table that is gone; the database keeps its rows in its sums.
 func (r *Registry) Drop(database, relation base.OID) {
 	r.mu.Lock()
-	delete(r.tables, key{database, relation})
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	k := key{database, relation}
+	if t := r.tables[k]; t != nil {
+		kept := &r.database(database).kept
+		kept[0] += t.Inserted.Load()
+		kept[1] += t.Updated.Load()
+		kept[2] += t.Deleted.Load()
+		delete(r.tables, k)
+	}
 }
 
 // All gives the counters of every table that was written to.

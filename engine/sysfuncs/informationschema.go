@@ -36,7 +36,8 @@ func (v *infoView) columns() string {
 }
 
 func infoViews() []infoView {
-	list := infoRelations()
+	list := append(infoRelations(), infoColumns()...)
+	list = append(list, infoOthers()...)
 	list = append(list, infoConstraints()...)
 	list = append(list, infoPrivileges()...)
 	return append(list, infoRoutines()...)
@@ -111,6 +112,11 @@ func infoRelations() []infoView {
 			commit_action c`,
 			`FROM pg_namespace n JOIN pg_class c ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v')
 			AND NOT pg_is_other_temp_schema(n.oid) AND (` + infoTableRights + ")"},
+	}
+}
+
+func infoColumns() []infoView {
+	return []infoView{
 		{"columns", `
 			table_catalog n = current_database()
 			table_schema n = n.nspname
@@ -176,6 +182,11 @@ func infoRelations() []infoView {
 			JOIN pg_type at ON at.oid = a.atttypid JOIN pg_type t ON t.oid = at.typelem JOIN pg_namespace tn ON tn.oid = t.typnamespace
 			WHERE at.typcategory = 'A' AND at.typlen = -1 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v')
 			AND (pg_has_role(c.relowner, 'USAGE') OR has_column_privilege(c.oid, a.attnum, 'SELECT, INSERT, UPDATE, REFERENCES'))`},
+	}
+}
+
+func infoOthers() []infoView {
+	return []infoView{
 		{"views", `
 			table_catalog n = current_database()
 			table_schema n = n.nspname

@@ -7,7 +7,6 @@ import (
 
 	"manifold/engine/base"
 	"manifold/engine/builtins"
-	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/session"
 	"manifold/engine/stats"
 	"manifold/engine/types"
@@ -204,14 +203,12 @@ func registerStatistics(r registry) {
 	moment("last_autovacuum_time", func(t *stats.Table) int64 { return t.Auto.LastVacuum.Load() })
 	moment("last_autoanalyze_time", func(t *stats.Table) int64 { return t.Auto.LastAnalyze.Load() })
 	registerBackground(r)
+	registerReads(r)
 	r.add(liveTuples, "pg_stat_get_live_tuples")
 	// What nobody counts is null: no number would be true.
 	null := func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Null, nil }
-	for _, n := range []string{"numscans", "tuples_returned", "tuples_fetched", "blocks_fetched", "blocks_hit",
-		"db_xact_commit", "db_xact_rollback", "db_blocks_fetched", "db_blocks_hit",
-		"db_tuples_returned", "db_tuples_fetched", "db_tuples_inserted", "db_tuples_updated", "db_tuples_deleted",
-		"db_conflict_all", "db_temp_files", "db_temp_bytes", "db_deadlocks",
-		"db_stat_reset_time"} {
+	for _, n := range []string{"db_temp_files", "db_temp_bytes", "db_checksum_failures", "db_checksum_last_failure", "db_session_time",
+		"db_active_time", "db_idle_in_transaction_time", "db_sessions_abandoned", "db_sessions_fatal", "db_sessions_killed"} {
 		r.add(null, "pg_stat_get_"+n)
 	}
 	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
@@ -232,11 +229,7 @@ func (s *Scope) counters(table base.OID) *stats.Table {
 	if s.Stats == nil {
 		return nil
 	}
-	db := s.Session.Database.OID
-	if d, ok := bootstrap.Relation(table); ok && d.Shared {
-		db = 0
-	}
-	return s.Stats.Table(db, table)
+	return s.Stats.Table(s.statsDatabase(table), table)
 }
 
 // liveTuples is what the last VACUUM or ANALYZE counted and what came and went since.

@@ -6,7 +6,7 @@ type View struct{ Schema, Name, SQL string }
 // Views gives the system views in the order of their making.
 func Views() []View {
 	var out []View
-	for _, v := range views() {
+	for _, v := range append(views(), monitoringViews()...) {
 		out = append(out, View{Schema: "pg_catalog", Name: v[0], SQL: "CREATE VIEW pg_catalog." + v[0] + " AS " + v[1]})
 		grant := "GRANT SELECT ON pg_catalog." + v[0] + " TO PUBLIC"
 		if v[0] != "pg_shadow" {
@@ -103,28 +103,6 @@ func views() [][2]string {
 			FROM pg_stat_get_progress_info('VACUUM') s(pid, datid, relid, param1, param2, param3, param4, param5, param6, param7, param8,
 			param9, param10, param11, param12, param13, param14, param15, param16, param17, param18, param19, param20)
 			LEFT JOIN pg_database d ON s.datid = d.oid`},
-		{"pg_stat_database", `SELECT d.oid AS datid, d.datname, pg_stat_get_db_numbackends(d.oid) AS numbackends,
-			pg_stat_get_db_xact_commit(d.oid) AS xact_commit, pg_stat_get_db_xact_rollback(d.oid) AS xact_rollback,
-			pg_stat_get_db_blocks_fetched(d.oid) - pg_stat_get_db_blocks_hit(d.oid) AS blks_read,
-			pg_stat_get_db_blocks_hit(d.oid) AS blks_hit, pg_stat_get_db_tuples_returned(d.oid) AS tup_returned,
-			pg_stat_get_db_tuples_fetched(d.oid) AS tup_fetched, pg_stat_get_db_tuples_inserted(d.oid) AS tup_inserted,
-			pg_stat_get_db_tuples_updated(d.oid) AS tup_updated, pg_stat_get_db_tuples_deleted(d.oid) AS tup_deleted,
-			pg_stat_get_db_conflict_all(d.oid) AS conflicts, pg_stat_get_db_temp_files(d.oid) AS temp_files,
-			pg_stat_get_db_temp_bytes(d.oid) AS temp_bytes, pg_stat_get_db_deadlocks(d.oid) AS deadlocks,
-			pg_stat_get_db_stat_reset_time(d.oid) AS stats_reset FROM pg_database d`},
-		{"pg_stat_all_tables", `SELECT c.oid AS relid, n.nspname AS schemaname, c.relname, pg_stat_get_numscans(c.oid) AS seq_scan,
-			pg_stat_get_tuples_returned(c.oid) AS seq_tup_read, 0::bigint AS idx_scan, pg_stat_get_tuples_fetched(c.oid) AS idx_tup_fetch,
-			pg_stat_get_tuples_inserted(c.oid) AS n_tup_ins, pg_stat_get_tuples_updated(c.oid) AS n_tup_upd,
-			pg_stat_get_tuples_deleted(c.oid) AS n_tup_del, pg_stat_get_tuples_hot_updated(c.oid) AS n_tup_hot_upd,
-			pg_stat_get_live_tuples(c.oid) AS n_live_tup, pg_stat_get_dead_tuples(c.oid) AS n_dead_tup,
-			pg_stat_get_mod_since_analyze(c.oid) AS n_mod_since_analyze, pg_stat_get_ins_since_vacuum(c.oid) AS n_ins_since_vacuum,
-			pg_stat_get_last_vacuum_time(c.oid) AS last_vacuum, pg_stat_get_last_autovacuum_time(c.oid) AS last_autovacuum,
-			pg_stat_get_last_analyze_time(c.oid) AS last_analyze, pg_stat_get_last_autoanalyze_time(c.oid) AS last_autoanalyze,
-			pg_stat_get_vacuum_count(c.oid) AS vacuum_count, pg_stat_get_autovacuum_count(c.oid) AS autovacuum_count,
-			pg_stat_get_analyze_count(c.oid) AS analyze_count, pg_stat_get_autoanalyze_count(c.oid) AS autoanalyze_count
-			FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 't', 'm', 'p')`},
-		{"pg_stat_user_tables", `SELECT * FROM pg_stat_all_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
-			AND schemaname !~ '^pg_toast'`},
 		{"pg_stats", `SELECT n.nspname AS schemaname, c.relname AS tablename, a.attname, s.stainherit AS inherited,
 			s.stanullfrac AS null_frac, s.stawidth AS avg_width, s.stadistinct AS n_distinct,
 			CASE 3 WHEN s.stakind1 THEN s.stanumbers1[1] WHEN s.stakind2 THEN s.stanumbers2[1]
@@ -135,4 +113,3 @@ func views() [][2]string {
 			WHERE NOT a.attisdropped AND has_table_privilege(c.oid, 'SELECT')`},
 	}
 }
-
