@@ -251,3 +251,31 @@ func TestWindowsByDefinition(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWindowsStopEarly pins that no more rows are taken in than those that are wanted look at.
+func TestWindowsStopEarly(t *testing.T) {
+	e := testEngine(t, newCluster(t))
+	g := &goldenClient{client: connect(t, e)}
+	g.ask("create table w (id int primary key, k int)")
+	g.ask("insert into w select g, g / 10 from generate_series(1, 20000) g")
+	g.ask("analyze w")
+	for _, c := range []struct {
+		call string
+		rows int
+	}{
+		{"row_number() over (order by id)", 3},
+		{"sum(id) over (order by id)", 4},
+		{"lag(id) over (order by id)", 3},
+		{"sum(id) over (order by id rows between 1 preceding and 2 following)", 5},
+		{"max(id) over (order by id range between current row and 5 following)", 9},
+		{"count(*) over (partition by id order by id rows between unbounded preceding and unbounded following)", 4},
+	} {
+		got := g.ask("explain (analyze, costs off, timing off, summary off) select " + c.call + " from w limit 3")
+		if want := fmt.Sprintf("Index Only Scan using w_pkey on w (actual rows=%d loops=1)", c.rows); !strings.Contains(got, want) {
+			t.Errorf("%s\n got %s\nwant %s", c.call, got, want)
+		}
+	}
+	if err := e.Shutdown(); err != nil {
+		t.Error(err)
+	}
+}
