@@ -48,9 +48,18 @@ const (
 
 var pow10 = [19]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
 
+// bigPows are the first powers of ten; nobody changes them.
+var bigPows = func() (p [64]*big.Int) {
+	for i := range p {
+		p[i] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(i)), nil)
+	}
+	return p
+}()
+
+// bigPow10 gives a power of ten, which the caller must not change.
 func bigPow10(n int) *big.Int {
-	if n < len(pow10) {
-		return big.NewInt(pow10[n])
+	if n < len(bigPows) {
+		return bigPows[n]
 	}
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }
