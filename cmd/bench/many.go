@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -18,9 +19,12 @@ func scenes(o *options) []scene {
 	d := time.Duration(o.seconds) * time.Second
 	out := []scene{
 		{8, func(s *many.Server) (string, error) {
+			think := func(s *many.Server) (string, error) {
+				t, err := s.Think(10000, 0.7, d)
+				return thought(&t), err
+			}
 			t, err := s.Think(10000, 0.7, d)
-			text := fmt.Sprintf("10,000 clients thinking, load 0.7: all in after %v, %.0f of %.0f statements/s, p50 %v, p99 %v", t.Login.Round(time.Millisecond),
-				t.Rate, t.Full, t.P50, t.P99)
+			text := "10,000 clients thinking, load 0.7: " + thought(&t)
 			if err != nil {
 				return text, err
 			}
@@ -28,7 +32,11 @@ func scenes(o *options) []scene {
 				t, err := s.ThinkAt(10000, t.Rate, d)
 				return fmt.Sprintf("p50 %v, p99 %v", t.P50, t.P99), err
 			})
-			return text + least, err
+			if err != nil {
+				return text + least, err
+			}
+			peer, err := atPgBouncer(o, think)
+			return text + least + peer, err
 		}},
 		{8, func(s *many.Server) (string, error) {
 			t, err := s.Reconnect(9000, 200, d)
@@ -36,11 +44,16 @@ func scenes(o *options) []scene {
 			if err != nil {
 				return text, err
 			}
-			least, err := atFloor(o, func(s *many.Server) (string, error) {
+			again := func(s *many.Server) (string, error) {
 				t, err := s.Reconnect(9000, 200, d)
 				return reconnected(&t), err
-			})
-			return text + least, err
+			}
+			least, err := atFloor(o, again)
+			if err != nil {
+				return text + least, err
+			}
+			peer, err := atPgBouncer(o, again)
+			return text + least + peer, err
 		}},
 		{4, func(s *many.Server) (string, error) {
 			t, err := s.RestInTransactions(5000, 64, o.rounds, d)
@@ -55,6 +68,10 @@ func scenes(o *options) []scene {
 		}})
 	}
 	return out
+}
+
+func thought(t *many.Thinking) string {
+	return fmt.Sprintf("all in after %v, %.0f of %.0f statements/s, p50 %v, p99 %v", t.Login.Round(time.Millisecond), t.Rate, t.Full, t.P50, t.P99)
 }
 
 func reconnected(t *many.Reconnecting) string {
@@ -79,6 +96,37 @@ func atFloor(o *options, play func(s *many.Server) (string, error)) (text string
 	to := s.many(o)
 	text, err = play(&to)
 	return "; a server that does nothing but answer: " + text, err
+}
+
+// atPgBouncer plays something against PgBouncer before PostgreSQL; without PgBouncer it says so.
+func atPgBouncer(o *options, play func(s *many.Server) (string, error)) (text string, err error) {
+	dir, err := os.MkdirTemp("", "manifold-bench")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	pg, err := startPostgres(o, dir, nil)
+	if err != nil {
+		return "; no PostgreSQL beside it: " + err.Error(), nil
+	}
+	defer pg.stop()
+	if err := errors.Join(pg.wait(o), load(o, []*server{pg})); err != nil {
+		return "", err
+	}
+	s, err := startPgBouncer(o, dir, []*server{pg})
+	if err != nil {
+		return "; no PgBouncer beside it: " + err.Error(), nil
+	}
+	defer s.stop()
+	if err := s.wait(o); err != nil {
+		return "", err
+	}
+	to := s.many(o)
+	text, err = play(&to)
+	if err != nil { // the peer's trouble is a figure too
+		text, err = text+" (failed: "+err.Error()+")", nil
+	}
+	return "; PgBouncer: " + text, err
 }
 
 // runMany plays every scene against a server of its own.

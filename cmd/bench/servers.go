@@ -148,7 +148,7 @@ func startPgBouncer(o *options, dir string, servers []*server) (*server, error) 
 	pg := servers[len(servers)-1]
 	config := filepath.Join(dir, "pgbouncer.ini")
 	text := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
-		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 8\nmax_client_conn = 6000\nlog_connections = 0\nlog_disconnections = 0\n"+
+		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 8\nmax_client_conn = 12000\nlog_connections = 0\nlog_disconnections = 0\n"+
 		"ignore_startup_parameters = extra_float_digits\n", pg.port, port)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, err
