@@ -31,7 +31,7 @@ func commands() []command {
 		{"initdb", "[--config FILE] [--data DIR]", "make a new cluster", initdb},
 		{"check", "DIR", "verify catalogs, tables, indexes, pages and log of a stopped cluster", check},
 		{"waldump", "DIR [LSN]", "print the records of the log", waldump},
-		{"pagedump", "DIR FILE [BLOCK]", "print a page, or all pages, of a file such as base/5/1259", pagedump},
+		{"pagedump", "DIR FILE [BLOCK]", "print a page, or all pages, of a file such as base/5/16384, or a relation map", pagedump},
 		{"health", "[--config FILE] [--listen HOST:PORT]", "ask a running server for an answer", health},
 		{"version", "", "print the version", func(_ []string, out io.Writer) error {
 			_, err := fmt.Fprintln(out, fullVersion())

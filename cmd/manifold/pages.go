@@ -9,6 +9,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/page"
 	"manifold/engine/pgerror"
+	"manifold/engine/storage"
 	"manifold/engine/vfs"
 )
 
@@ -89,6 +90,13 @@ func pagedump(args []string, out io.Writer) error {
 	}
 	if err := existing(args[0]); err != nil {
 		return err
+	}
+	if storage.IsRelMap(args[1]) {
+		_, m, err := storage.ReadRelMap(vfs.NewOS(args[0]), args[1])
+		if err != nil {
+			return err
+		}
+		return m.Dump(out)
 	}
 	tag, ok := tagOf(args[1])
 	if !ok {

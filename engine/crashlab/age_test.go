@@ -25,7 +25,7 @@ func TestCutCommitLog(t *testing.T) {
 		seeds = 3
 	}
 	cuts := 0
-	first := uint64(number("MANIFOLD_CRASH_SEED", 1))
+	first := uint64(number("MANIFOLD_CRASH_SEED", 5)) // 5 and 6 cut it
 	for seed := first; seed < first+seeds; seed++ {
 		b := newLab(seed, fs.Clone())
 		b.ages = true

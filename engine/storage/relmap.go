@@ -103,7 +103,7 @@ func DecodeRelMap(b []byte, db base.OID, name string) (*RelMap, error) {
 	return m, nil
 }
 
-// Dump renders the map, one line a relation.
+// Dump renders the map, one line a relation: its OID and the number of its file.
 func (m *RelMap) Dump(w io.Writer) error {
 	for _, oid := range slices.Sorted(maps.Keys(m.numbers)) {
 		if _, err := fmt.Fprintf(w, "%d: %d\n", oid, m.numbers[oid]); err != nil {
@@ -146,31 +146,21 @@ func (m *Manager) LoadMaps() error {
 	}
 	all := map[base.OID]*RelMap{}
 	for _, n := range names {
-		rest, ours := strings.CutPrefix(n, relMapPrefix)
-		if !ours {
+		path := relMapDir + "/" + n
+		if !strings.HasPrefix(n, relMapPrefix) {
 			continue
 		}
-		path := relMapDir + "/" + n
-		rest, whole := strings.CutSuffix(rest, relMapSuffix)
-		if !whole {
+		if strings.HasSuffix(n, tempSuffix) {
 			if err := m.remove(path); err != nil {
 				return err
 			}
 			continue
 		}
-		db := uint64(0)
-		if rest != "" {
-			if db, err = strconv.ParseUint(strings.TrimPrefix(rest, "_"), 10, 32); err != nil {
-				return pgerror.Corrupt("file \"%s\" is not the relation map of a database", path)
-			}
-		}
-		b, err := m.readWhole(path)
+		db, r, err := ReadRelMap(m.fs, path)
 		if err != nil {
 			return err
 		}
-		if all[base.OID(db)], err = DecodeRelMap(b, base.OID(db), path); err != nil {
-			return err
-		}
+		all[db] = r
 	}
 	if all[0] == nil {
 		return pgerror.Corrupt("could not open file \"%s\": it is missing", RelMapPath(0))
@@ -179,22 +169,33 @@ func (m *Manager) LoadMaps() error {
 	return nil
 }
 
-// readWhole reads a small file.
-func (m *Manager) readWhole(name string) ([]byte, error) {
-	f, err := m.fs.Open(name, vfs.ReadOnly)
+// IsRelMap tells whether a file has the name of a relation map.
+func IsRelMap(name string) bool {
+	return strings.HasPrefix(name, relMapDir+"/"+relMapPrefix) && strings.HasSuffix(name, relMapSuffix)
+}
+
+// ReadRelMap reads the map in a file, and tells whose it is.
+func ReadRelMap(fsys vfs.Files, name string) (base.OID, *RelMap, error) {
+	number := strings.TrimSuffix(strings.TrimPrefix(name, relMapDir+"/"+relMapPrefix), relMapSuffix)
+	db, err := strconv.ParseUint(strings.TrimPrefix(number, "_"), 10, 32)
+	if number != "" && err != nil || !IsRelMap(name) {
+		return 0, nil, pgerror.Corrupt("file \"%s\" is not the relation map of a database", name)
+	}
+	f, err := fsys.Open(name, vfs.ReadOnly)
 	if err != nil {
-		return nil, fileError(err, "open", name)
+		return 0, nil, fileError(err, "open", name)
 	}
 	defer f.Close()
 	size, err := f.Size()
 	if err != nil {
-		return nil, fileError(err, "stat", name)
+		return 0, nil, fileError(err, "stat", name)
 	}
 	b := make([]byte, min(size, relMapHead+relMapMost*relMapEntry+4+1))
 	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fileError(err, "read", name)
+		return 0, nil, fileError(err, "read", name)
 	}
-	return b, nil
+	r, err := DecodeRelMap(b, base.OID(db), name)
+	return base.OID(db), r, err
 }
 
 // Map gives the map of a database, nil when it has none.

@@ -81,3 +81,22 @@ func TestRelMapSurvivesPowerCuts(t *testing.T) {
 		check(5, 1259)
 	}
 }
+
+func TestRelMapDump(t *testing.T) {
+	fs := vfs.NewMem()
+	m := New(fs, Options{})
+	if err := errors.Join(fs.MkdirAll("global"), m.SetMap(7, (*RelMap)(nil).With(Move{Relation: 1259, Number: 20000}))); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	db, r, err := ReadRelMap(fs, RelMapPath(7))
+	if err == nil {
+		err = r.Dump(&out)
+	}
+	if err != nil || db != 7 || out.String() != "1259: 20000\n" {
+		t.Errorf("database %d, %q, %v", db, out.String(), err)
+	}
+	if err := m.LoadMaps(); pgerror.Code(err) != pgerror.DataCorrupted {
+		t.Errorf("without the map of the cluster: %v", err)
+	}
+}

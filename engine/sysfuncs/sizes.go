@@ -53,7 +53,29 @@ func registerSizes(r registry) {
 		}
 		return types.Text(storage.RelationPath(d.File, base.MainFork)), nil
 	}, "pg_relation_filepath")
+	r.add(filenodeRelation, "pg_filenode_relation")
 	r.add(func(*Scope, *builtins.Context, []types.Datum) (types.Datum, error) { return types.Bool(false), nil }, "pg_relation_is_publishable")
+}
+
+// filenodeRelation finds the relation that has a file in a tablespace; zero is that of the database.
+func filenodeRelation(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+	space, number := oidArg(a[0]), oidArg(a[1])
+	if number == 0 {
+		return types.Null, nil
+	}
+	if space == s.View.Home() {
+		space = 0
+	}
+	for _, d := range bootstrap.Relations() {
+		if d.Shared == (space == base.GlobalTablespace) && (d.Shared || space == 0) && s.View.Catalog(d.OID).File.Number == number {
+			return oidOf(d.OID), nil
+		}
+	}
+	r, err := s.View.Row(bootstrap.RelClass, bootstrap.IdxClassTblspcRelfilenodeIndex, types.Int(int64(space)), types.Int(int64(number)))
+	if err != nil || r == nil {
+		return types.Null, err
+	}
+	return oidOf(r.OID(bootstrap.ColClassOid)), nil
 }
 
 // sizeOf computes a size in bytes of a relation; null when it is gone.

@@ -19,6 +19,8 @@ cluster pg_class;
 select indexrelid::regclass from pg_index where indisclustered order by 1;
 select relname, relfilenode from pg_class where relname in ('pg_class', 'pg_attribute', 'pg_database', 'pg_type_oid_index') order by 1;
 select pg_relation_filenode('pg_class') >= 16384, pg_relation_filepath('pg_database') ~ '^global/[0-9]+$', pg_relation_size('pg_class') > 0;
+select pg_filenode_relation(0, pg_relation_filenode('pg_class')), pg_filenode_relation(1664, pg_relation_filenode('pg_database'));
+select pg_filenode_relation(0, pg_relation_filenode('cf')), pg_filenode_relation(1663, pg_relation_filenode('cf_pkey')), pg_filenode_relation(0, 1), pg_filenode_relation(0, 0);
 select relname, relkind, obj_description(oid, 'pg_class') from pg_class where relname in ('cf', 'cf_pkey') order by 1;
 select attname, atttypid::regtype from pg_attribute where attrelid = 'cf'::regclass and attnum > 0 order by attnum;
 select b from cf where a = 1;
