@@ -26,7 +26,10 @@ type windowOp struct {
 	cur     int // the next row to come out
 	ask     int
 	begun   bool
-	ended   bool // the input has
+	ended   bool        // the input has
+	run     []eval.Node // conditions that end a partition
+	passed  [vector.BatchSize]int32
+	skip    bool // the rest of the partition
 	input   vector.Batch
 	batch   vector.Batch
 	lanes   [vector.BatchSize]int32
@@ -55,6 +58,9 @@ func (in *Instance) windowOp(p *plan.WindowAgg) (operator, error) {
 	for _, c := range w.calls {
 		c.wants(&w.frames)
 	}
+	if w.run, err = in.c.All(p.Run); err != nil {
+		return nil, err
+	}
 	w.batch.Cols = make([]vector.Vector, len(w.rows.variable)+len(w.calls))
 	w.child, err = in.build(p.Child)
 	return w, err
@@ -69,7 +75,7 @@ func (w *windowOp) open(x *Context) error {
 		}
 	}
 	w.start, w.end, w.scanned, w.cur = 0, 0, 0, 0
-	w.begun, w.ended = false, false
+	w.begun, w.ended, w.skip = false, false, false
 	return w.child.open(x)
 }
 
@@ -95,45 +101,95 @@ func (w *windowOp) produce(x *Context, want int) (*vector.Batch, error) {
 		}
 		w.begun = true
 	}
-	w.rows.drop(w.needed())
-	for w.rows.count <= w.cur {
-		if more, err := w.spool(x); err != nil || !more {
-			return nil, err
+	for {
+		w.rows.drop(w.needed())
+		for w.rows.count <= w.cur {
+			if w.skip && len(w.part) == 0 {
+				return nil, nil
+			}
+			if more, err := w.spool(x); err != nil || !more {
+				return nil, err
+			}
+		}
+		if b, err := w.block(x); b != nil || err != nil {
+			return b, err
 		}
 	}
+}
+
+// block gives the next rows of the block at hand; nil when all of them are left out.
+func (w *windowOp) block(x *Context) (*vector.Batch, error) {
 	number, from := blockOf(w.cur)
 	limit := min(w.cur+w.ask, (number+1)*vector.BatchSize, w.rows.count)
 	for i, c := range w.calls {
 		w.batch.Cols[len(w.rows.variable)+i].Reset(c.variable, limit-number*vector.BatchSize)
 	}
 	var failure error
+	passed := w.passed[:0]
 	for w.cur < limit && failure == nil {
 		if w.rows.isPart(w.cur) {
 			w.beginPartition()
 		}
-		w.cur, failure = w.compute(x, w.cur, w.rows.nextPart(w.cur+1, limit))
+		end := w.rows.nextPart(w.cur+1, limit)
+		if w.skip {
+			w.cur = end
+			continue
+		}
+		_, lane := blockOf(w.cur)
+		before := w.cur
+		w.cur, failure = w.compute(x, w.cur, end)
+		if len(w.run) == 0 || w.cur == before {
+			continue
+		}
+		sel, err := w.running(number, lane, lane+w.cur-before)
+		passed = append(passed, sel...)
+		if err != nil || w.skip { // what failed behind the last row that counts does not matter
+			failure = err
+		}
 	}
 	to := w.cur - number*vector.BatchSize
-	if to == from {
+	if to == from || len(w.run) > 0 && len(passed) == 0 {
 		return nil, failure
 	}
 	w.failed = failure
-	blk, err := w.rows.block(number)
-	if err != nil {
+	if err := w.assemble(number, to); err != nil {
 		return nil, err
 	}
-	copy(w.batch.Cols, blk.cols)
-	w.batch.N, w.batch.Sel = to, nil
-	if from > 0 {
+	switch {
+	case len(w.run) > 0:
+		w.batch.Sel = passed
+	case from > 0:
 		w.batch.Sel = w.lanes[from:to]
 	}
 	return &w.batch, nil
 }
 
+// assemble makes a batch of the first n rows of a block and their results.
+func (w *windowOp) assemble(number, n int) error {
+	blk, err := w.rows.block(number)
+	if err != nil {
+		return err
+	}
+	copy(w.batch.Cols, blk.cols)
+	w.batch.N, w.batch.Sel = n, nil
+	return nil
+}
+
+// running gives those of the lanes of a partition for which the conditions that end it hold.
+func (w *windowOp) running(number, from, to int) ([]int32, error) {
+	if err := w.assemble(number, to); err != nil {
+		return nil, err
+	}
+	w.frame.Outer, w.frame.Inner = &w.batch, nil
+	sel, err := eval.Filter(&w.frame, w.run, w.lanes[from:to], to, w.sel[:])
+	w.skip = len(sel) < to-from
+	return sel, err
+}
+
 // needed gives the first row that anything still looks at.
 func (w *windowOp) needed() int {
 	row := w.cur
-	if w.cur < w.rows.count && w.rows.isPart(w.cur) {
+	if w.skip || w.cur < w.rows.count && w.rows.isPart(w.cur) {
 		return row
 	}
 	row = min(row, w.frames.needed())
@@ -144,7 +200,7 @@ func (w *windowOp) needed() int {
 }
 
 func (w *windowOp) beginPartition() {
-	w.start, w.end, w.scanned = w.cur, -1, w.cur+1
+	w.start, w.end, w.scanned, w.skip = w.cur, -1, w.cur+1, false
 	w.frames.beginPartition(w.cur)
 	for _, c := range w.calls {
 		c.beginPartition(w.cur)

@@ -252,6 +252,8 @@ func (x *explainer) details(e *entry, n plan.Node) {
 		if st := x.stats(n); st != nil && st.Method != "" {
 			x.sortStats(e, st)
 		}
+	case *plan.WindowAgg:
+		x.addConditions(e, "Run Condition", n.Run)
 	case *plan.Agg:
 		if len(n.Group) > 0 {
 			_, over := n.Child.(*plan.Sort)

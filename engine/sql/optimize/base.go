@@ -62,8 +62,8 @@ func (l *level) subRel(r *rel) {
 	if r.entry.Kind != query.RangeSubquery || r.sub != nil {
 		return
 	}
-	r.quals = l.pushInto(r, r.quals)
 	sub := l.newLevel(l, r.entry.Sub)
+	r.quals = l.pushInto(r, r.quals, sub)
 	b := sub.plan(0)
 	if l.err != nil {
 		return
@@ -78,11 +78,18 @@ func (l *level) subRel(r *rel) {
 }
 
 // pushInto moves conditions on a sub-select's columns into it and gives the rest.
-func (l *level) pushInto(r *rel, quals []query.Expr) []query.Expr {
+func (l *level) pushInto(r *rel, quals []query.Expr, sub *level) []query.Expr {
 	q := r.entry.Sub
 	var rest []query.Expr
 	for _, c := range quals {
-		if !l.pushOne(q, r.rte, c) {
+		if l.pushOne(q, r.rte, c) {
+			continue
+		}
+		run, exact := l.runCondition(q, r.rte, c)
+		if run != nil {
+			sub.runs = append(sub.runs, *run)
+		}
+		if !exact {
 			rest = append(rest, c)
 		}
 	}

@@ -27,6 +27,7 @@ type level struct {
 	known  []query.Expr // expressions that are equal to a constant in every row
 	scans  map[int]int  // statement-wide numbers of scanned relations, by range table index
 	wanted [][]orderKey // orders of rows that would save a sort
+	runs   []runCondition
 }
 
 // facts are what a join search asks again and again about a condition or an operand.

@@ -111,6 +111,7 @@ func Expressions(n plan.Node, f func(query.Expr)) {
 			one(n.Calls[i].Filter)
 		}
 	case *plan.WindowAgg:
+		list(n.Run)
 		one(n.Start)
 		one(n.End)
 		for i := range n.Calls {

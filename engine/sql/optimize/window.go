@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"manifold/engine/catalog"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
@@ -142,7 +143,97 @@ func (l *level) windowNode(w *windowPlan, b built) built {
 		n.Calls = append(n.Calls, call)
 		cols = append(cols, f)
 	}
-	return l.finish(built{n, cols}, c.Startup, c.Total+work*c.Rows, c.Rows)
+	var run []query.Expr
+	for _, r := range l.runs {
+		run = append(run, r.expr(l.q))
+	}
+	n.Run = l.translateAll(run, cols, nil)
+	return l.finish(built{n, cols}, c.Startup, c.Total+work*c.Rows, c.Rows*l.allSelectivity(run))
+}
+
+// runCondition is a condition of an outer query that holds up to some row of each partition and then no more: a call that
+// only grows is compared with something that stays as it is.
+type runCondition struct {
+	target int // the call, among the visible targets
+	arg    int // its side of the comparison
+	op     *query.OpExpr
+}
+
+// expr gives the condition in terms of its query.
+func (r *runCondition) expr(q *query.Query) query.Expr {
+	op := query.Copy(r.op).(*query.OpExpr)
+	op.Args[r.arg] = visibleTargets(q)[r.target].Expr
+	return op
+}
+
+// runCondition finds what a condition on the columns of a sub-select says about the rows that its window has to compute; nil
+// for nothing. Exact tells that it says no more than that.
+func (l *level) runCondition(q *query.Query, rte int, c query.Expr) (run *runCondition, exact bool) {
+	op, ok := c.(*query.OpExpr)
+	if !ok || len(op.Args) != 2 || !q.HasWindows || q.Command != query.Select || q.SetOp != nil || q.Limit != nil || q.Offset != nil ||
+		q.DistinctOn || q.HasTargetSRFs || len(q.RowMarks) > 0 {
+		return nil, false
+	}
+	arg := 0
+	if !ofSub(op.Args[0], rte) {
+		arg = 1
+	}
+	switch op.Args[1-arg].(type) {
+	case *query.Const, *query.Param:
+	default:
+		return nil, false
+	}
+	targets := visibleTargets(q)
+	v, ok := op.Args[arg].(*query.Var)
+	if !ok || !ofSub(v, rte) || v.Attr > len(targets) || !growing(q, targets[v.Attr-1].Expr) {
+		return nil, false
+	}
+	family, strategy := l.btreeFamily(op.Op)
+	if arg == 1 {
+		strategy = 6 - strategy
+	}
+	switch strategy {
+	case catalog.StrategyLess, catalog.StrategyLessEqual:
+		return &runCondition{target: v.Attr - 1, arg: arg, op: op}, true
+	case catalog.StrategyEqual: // until it is greater
+		o := l.operator(op.Op)
+		atMost, err := l.opt.View.FamilyOperator(family, o.Left, o.Right, []int{catalog.StrategyLessEqual, catalog.StrategyGreaterEqual}[arg])
+		l.fail(err)
+		if atMost == 0 {
+			return nil, false
+		}
+		below := *op
+		below.Op, below.Func = atMost, l.operator(atMost).Code
+		return &runCondition{target: v.Attr - 1, arg: arg, op: &below}, false
+	}
+	return nil, false
+}
+
+func ofSub(e query.Expr, rte int) bool {
+	v, ok := e.(*query.Var)
+	return ok && v.Up == 0 && v.RTE == rte && v.Attr > 0
+}
+
+// growing tells whether an expression is a call whose values never fall within a partition, in a query with one window.
+func growing(q *query.Query, e query.Expr) bool {
+	const rowNumber, rank, denseRank, countStar, count = 3100, 3101, 3102, 2803, 2147
+	f, ok := e.(*query.WindowFunc)
+	if !ok {
+		return false
+	}
+	for _, t := range q.Targets {
+		if query.Any(t.Expr, func(x query.Expr) bool { o, ok := x.(*query.WindowFunc); return ok && o.Window != f.Window }) {
+			return false
+		}
+	}
+	frame := q.Windows[f.Window-1].Frame
+	switch f.Func {
+	case rowNumber, rank, denseRank:
+		return true
+	case countStar, count:
+		return frame.Has(query.FrameStartUnboundedPreceding) && !frame.Has(query.FrameExclusion) && !volatileExpr(f)
+	}
+	return false
 }
 
 // inAllPartitions tells whether a target is a key of PARTITION BY in every window of its query, so that a condition on it

@@ -342,6 +342,7 @@ type WindowAgg struct {
 	StartInRange base.OID // support functions, for RANGE with offsets
 	EndInRange   base.OID
 	Calls        []WindowCall
+	Run          []query.Expr // over the natural columns: once false in a partition, false for the rest of it; such rows are left out
 }
 
 // WindowCall is one call of a WindowAgg; its expressions are over Child.

@@ -127,6 +127,8 @@ select * from orders where id in (select a from small where b = 1);
 select * from orders o, customer c where c.id = o.customer_id and o.id in (select a + 1 from small where b = 1);
 SELECT aid, sum(abalance) OVER (PARTITION BY bid ORDER BY aid), rank() OVER (PARTITION BY bid), count(*) OVER () FROM pgbench_accounts;
 SELECT row_number() OVER (ORDER BY aid) FROM pgbench_accounts LIMIT 3;
+SELECT * FROM (SELECT aid, row_number() OVER (ORDER BY aid) AS n FROM pgbench_accounts) s WHERE n <= 10;
+SELECT * FROM (SELECT aid, rank() OVER (PARTITION BY bid ORDER BY abalance) AS n FROM pgbench_accounts) s WHERE n = 1;
 SELECT bid, sum(count(*)) OVER (ORDER BY bid) FROM pgbench_accounts GROUP BY bid ORDER BY 2;
 SELECT * FROM (SELECT aid, bid, count(*) OVER (PARTITION BY bid) FROM pgbench_accounts) s WHERE bid = 3;
 SELECT * FROM (SELECT aid, bid, count(*) OVER (PARTITION BY bid) FROM pgbench_accounts) s WHERE aid = 3;
