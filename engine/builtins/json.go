@@ -98,21 +98,24 @@ func element(v *types.JSON, i int64) *types.JSON {
 func walk(v *types.JSON, path types.Datum) *types.JSON {
 	arr := types.OpenArray(path)
 	for i := 0; i < arr.Len() && v != nil; i++ {
-		step := arr.At(i)
-		if step.Null {
-			return nil
-		}
-		if v.Kind == types.JSONArray {
-			n, err := strconv.ParseInt(str(step), 10, 32)
-			if err != nil {
-				return nil
-			}
-			v = element(v, n)
-		} else {
-			v = field(v, str(step))
-		}
+		v = stepInto(v, arr.At(i))
 	}
 	return v
+}
+
+// stepInto goes to the member of that key or the element of that index; nil when there is none.
+func stepInto(v *types.JSON, step types.Datum) *types.JSON {
+	if step.Null {
+		return nil
+	}
+	if v.Kind != types.JSONArray {
+		return field(v, str(step))
+	}
+	n, err := strconv.ParseInt(str(step), 10, 32)
+	if err != nil {
+		return nil
+	}
+	return element(v, n)
 }
 
 func registerJSON(r registry) {

@@ -409,3 +409,41 @@ func withoutNulls(v types.JSON) types.JSON {
 	}
 	return out
 }
+
+// PartOfJSON gives the part of a jsonb that a path of subscripts leads to, or null.
+func PartOfJSON(c *Context, d types.Datum, path []types.Datum) types.Datum {
+	v := types.OpenJSONB(d.B)
+	part := &v
+	for _, step := range path {
+		if part = stepInto(part, step); part == nil {
+			return types.Null
+		}
+	}
+	return c.bytes(part.AppendJSONB(nil))
+}
+
+// AssignJSON gives a jsonb with the part that a path of subscripts leads to replaced; what is missing on the way is made. A
+// null target is an empty array when the first subscript is an index, otherwise an empty object.
+func AssignJSON(c *Context, d types.Datum, path []types.Datum, index bool, value types.Datum) (types.Datum, error) {
+	for _, step := range path {
+		if step.Null {
+			return types.Null, pgerror.New(pgerror.NullValueNotAllowed, "jsonb subscript in assignment must not be null")
+		}
+	}
+	v := types.JSON{Kind: types.JSONObject}
+	switch {
+	case !d.Null:
+		v = types.OpenJSONB(d.B)
+	case index:
+		v.Kind = types.JSONArray
+	}
+	e := jsonEditor{path: path, edit: jsonAssign}
+	if !value.Null {
+		e.value = types.OpenJSONB(value.B)
+	}
+	out, err := e.apply(&v, 0)
+	if err != nil {
+		return types.Null, err
+	}
+	return c.jsonb(&out)
+}

@@ -222,6 +222,9 @@ func (x *nameByte) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 }
 
 func (c *Compiler) subscript(e *query.Subscript) (Node, error) {
+	if e.Elem == types.OIDJSONB && e.Typ == types.OIDJSONB && e.Array.Type() == types.OIDJSONB {
+		return c.jsonSubscript(e)
+	}
 	if e.Array.Type() == types.OIDName && len(e.Upper) == 1 {
 		name, err := c.Compile(e.Array)
 		if err != nil {

@@ -427,21 +427,31 @@ func (s *state) setList(rel *relation.Desc, list []*pg_query.Node) ([]*query.Tar
 		if err != nil {
 			return nil, err
 		}
-		t, err := s.setTarget(rel, attr, rt, e)
+		var before *query.Target
+		for _, o := range out {
+			if o.Attr == attr {
+				before = o
+			}
+		}
+		if before != nil {
+			if x, ok := before.Expr.(*query.Subscript); !ok || x.Assign == nil || len(rt.Indirection) == 0 {
+				return nil, s.a.errorf(pgerror.SyntaxError, -1, "multiple assignments to same column \"%s\"", rt.Name)
+			}
+		}
+		t, err := s.setTarget(rel, attr, rt, e, before)
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range out {
-			if o.Attr == attr {
-				return nil, s.a.errorf(pgerror.SyntaxError, rt.Location, "multiple assignments to same column \"%s\"", rt.Name)
-			}
+		if before != nil { // one element after another
+			before.Expr = t.Expr
+			continue
 		}
 		out = append(out, t)
 	}
 	return out, nil
 }
 
-func (s *state) setTarget(rel *relation.Desc, attr int, rt *pg_query.ResTarget, e query.Expr) (*query.Target, error) {
+func (s *state) setTarget(rel *relation.Desc, attr int, rt *pg_query.ResTarget, e query.Expr, before *query.Target) (*query.Target, error) {
 	c := &rel.Columns[attr-1]
 	if _, ok := e.(*query.Default); ok {
 		d, err := s.defaultOf(rel, attr)
@@ -455,14 +465,14 @@ func (s *state) setTarget(rel *relation.Desc, attr int, rt *pg_query.ResTarget, 
 		return nil, err.WithDetail("Column \"%s\" is an identity column defined as GENERATED ALWAYS.", c.Name)
 	}
 	if len(rt.Indirection) > 0 {
-		return s.setElement(rel, attr, rt, e)
+		return s.setElement(rel, attr, rt, e, before)
 	}
 	x, err := s.assign(e, rel, attr)
 	return &query.Target{Expr: x, Name: c.Name, Attr: attr}, err
 }
 
 // setElement assigns to an element or slice of an array column.
-func (s *state) setElement(rel *relation.Desc, attr int, rt *pg_query.ResTarget, e query.Expr) (*query.Target, error) {
+func (s *state) setElement(rel *relation.Desc, attr int, rt *pg_query.ResTarget, e query.Expr, before *query.Target) (*query.Target, error) {
 	c := &rel.Columns[attr-1]
 	var subs []*pg_query.A_Indices
 	for _, x := range rt.Indirection {
@@ -478,6 +488,9 @@ func (s *state) setElement(rel *relation.Desc, attr int, rt *pg_query.ResTarget,
 			col = raise(k.expr, 0, -1)
 		}
 	}
+	if before != nil {
+		col = before.Expr
+	}
 	sub, err := s.subscript(col, subs, nil)
 	if err != nil {
 		return nil, err
@@ -492,8 +505,9 @@ func (s *state) setElement(rel *relation.Desc, attr int, rt *pg_query.ResTarget,
 		return nil, err
 	}
 	if v == nil {
-		return nil, s.a.errorf(pgerror.DatatypeMismatch, int32(e.Loc()), "subscripted assignment to \"%s\" requires type %s but expression is of type %s",
-			c.Name, s.a.typeName(want), s.a.typeName(e.Type()))
+		err := pgerror.Newf(pgerror.DatatypeMismatch, "subscripted assignment to \"%s\" requires type %s but expression is of type %s",
+			c.Name, s.a.typeName(want), s.a.typeName(e.Type())).WithHint("You will need to rewrite or cast the expression.")
+		return nil, s.a.at(err, rt.Location)
 	}
 	x.Assign, x.Typ = v, c.Type
 	return &query.Target{Expr: x, Name: c.Name, Attr: attr}, nil

@@ -235,6 +235,9 @@ func (s *state) subscript(e query.Expr, subs []*pg_query.A_Indices, assign query
 	if bt == types.OIDName && assign == nil {
 		return s.nameSubscript(e, subs)
 	}
+	if bt == types.OIDJSONB {
+		return s.jsonSubscript(e, subs, assign)
+	}
 	if t.Elem == 0 || t.Category != 'A' {
 		return nil, s.a.errorf(pgerror.DatatypeMismatch, int32(e.Loc()), "cannot subscript type %s because it does not support subscripting", s.a.typeName(e.Type()))
 	}
@@ -267,6 +270,57 @@ func (s *state) subscript(e query.Expr, subs []*pg_query.A_Indices, assign query
 	}
 	if r.Slice || assign != nil {
 		r.Typ = bt
+	}
+	return r, nil
+}
+
+// jsonSubscript reads a part of a jsonb by keys, which are text, and indexes, which are integers.
+func (s *state) jsonSubscript(e query.Expr, subs []*pg_query.A_Indices, assign query.Expr) (query.Expr, error) {
+	r := &query.Subscript{T: query.T{Typ: types.OIDJSONB, Mod: -1, Offset: e.Loc()}, Array: e, Elem: types.OIDJSONB, Assign: assign}
+	for _, x := range subs {
+		if x.IsSlice {
+			at := x.Uidx
+			if at == nil {
+				at = x.Lidx
+			}
+			loc := int32(-1)
+			if at != nil {
+				if b, err := s.expr(at); err == nil {
+					loc = int32(b.Loc())
+				}
+			}
+			return nil, s.a.errorf(pgerror.DatatypeMismatch, loc, "jsonb subscript does not support slices")
+		}
+		key, err := s.expr(x.Uidx)
+		if err != nil {
+			return nil, err
+		}
+		want := types.OIDText
+		if typ := key.Type(); typ != types.OIDUnknown {
+			ints, err := s.a.canCoerce(typ, types.OIDInt4, implicit)
+			if err != nil {
+				return nil, err
+			}
+			texts, err := s.a.canCoerce(typ, types.OIDText, implicit)
+			if err != nil {
+				return nil, err
+			}
+			if ints == texts {
+				hint := "jsonb subscript must be coercible to either integer or text."
+				if ints {
+					hint = "jsonb subscript must be coercible to only one type, integer or text."
+				}
+				return nil, s.a.at(pgerror.Newf(pgerror.DatatypeMismatch, "subscript type %s is not supported", s.a.typeName(typ)).
+					WithHint("%s", hint), int32(key.Loc()))
+			}
+			if ints {
+				want = types.OIDInt4
+			}
+		}
+		if key, err = s.coerceTo(key, want, -1, implicit); err != nil {
+			return nil, err
+		}
+		r.Upper = append(r.Upper, key)
 	}
 	return r, nil
 }
