@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/types"
 	"manifold/engine/vector"
@@ -54,10 +55,13 @@ type Context struct {
 
 	Rand *rand.Rand // the session's generator; nil: one is made
 
+	Task *activity.Task // of the session that runs the statement, or nil
+
 	Session any // what functions that need a session or the catalogs find there; nothing in this package looks at it
 
 	arena   []byte
 	regexes regexCache
+	paths   pathCache
 }
 
 // Grab gives n bytes of scratch that live until Reset.

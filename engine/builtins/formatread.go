@@ -253,3 +253,60 @@ func (r *dateReader) finish(whole string) (types.Civil, error) {
 	}
 	return *c, nil
 }
+
+// readDateStrictly is readDate where the text and the template must end together and what is literal must agree. It tells
+// which kinds of fields the template has.
+func readDateStrictly(s, template string) (c types.Civil, date, clock, zone bool, err error) {
+	r := dateReader{s: s, c: types.Civil{Month: 1, Day: 1}}
+	tokens := parseDateTemplate(template)
+	for i, t := range tokens {
+		if t.pattern == "" {
+			if err = r.skipStrictly(t.text); err != nil {
+				return r.c, date, clock, zone, err
+			}
+			continue
+		}
+		if r.s = strings.TrimLeft(r.s, " \t\n"); r.s == "" {
+			return r.c, date, clock, zone, pgerror.New(pgerror.InvalidDatetimeFormat, "input string is too short for datetime format")
+		}
+		switch p := t.pattern; {
+		case p == "TZH" || p == "TZM" || p == "TZ":
+			zone = true
+		case strings.HasPrefix(p, "HH") || p == "MI" || strings.HasPrefix(p, "SS") || p == "MS" || p == "US" || strings.HasPrefix(p, "FF") ||
+			strings.HasSuffix(p, "M") && len(p) == 2 && p != "MM" && p != "RM" || strings.HasSuffix(p, ".M."):
+			clock = true
+		default:
+			date = true
+		}
+		adjacent := i+1 < len(tokens) && tokens[i+1].pattern != ""
+		if err = r.read(t, adjacent); err != nil {
+			return r.c, date, clock, zone, err
+		}
+	}
+	if strings.TrimSpace(r.s) != "" {
+		return r.c, date, clock, zone, pgerror.New(pgerror.InvalidDatetimeFormat, "trailing characters remain in input string after datetime format")
+	}
+	c, err = r.finish(s)
+	return c, date, clock, zone, err
+}
+
+// skipStrictly passes over literal text, which must be there; blanks match any number of them.
+func (r *dateReader) skipStrictly(text string) error {
+	for i := range len(text) {
+		switch {
+		case text[i] == ' ':
+			r.s = strings.TrimLeft(r.s, " \t\n")
+		case r.s == "":
+			return pgerror.New(pgerror.InvalidDatetimeFormat, "input string is too short for datetime format")
+		case r.s[0] != text[i]:
+			what := "character"
+			if !alnum(text[i]) {
+				what = "separator"
+			}
+			return pgerror.Newf(pgerror.InvalidDatetimeFormat, "unmatched format %s \"%c\"", what, text[i])
+		default:
+			r.s = r.s[1:]
+		}
+	}
+	return nil
+}

@@ -28,6 +28,7 @@ func implementations() registry {
 	registerSets(r)
 	registerMisc(r)
 	registerJSON(r)
+	registerJSONPath(r)
 	registerNetwork(r)
 	return r
 }

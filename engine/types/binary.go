@@ -140,6 +140,14 @@ func recvType(typ base.OID, b []byte, env *Env) (Datum, error) {
 			return Null, pgerror.Newf(pgerror.InternalError, "unsupported jsonb version number %d", b[0])
 		}
 		return parseJSONB(viewString(b[1:]))
+	case OIDJSONPath:
+		if len(b) == 0 {
+			return Null, insufficientData()
+		}
+		if b[0] != 1 {
+			return Null, pgerror.Newf(pgerror.InternalError, "unsupported jsonpath version number: %d", b[0])
+		}
+		return parseJSONPath(viewString(b[1:]))
 	case OIDVoid:
 		return Datum{}, nil
 	case OIDOIDVector, OIDInt2Vector:
@@ -271,7 +279,7 @@ func appendBinary(dst []byte, typ base.OID, d Datum, env *Env) ([]byte, error) {
 		t := base.UnpackTID(uint64(d.I))
 		dst = binary.BigEndian.AppendUint32(dst, uint32(t.Block))
 		return binary.BigEndian.AppendUint16(dst, uint16(t.Offset)), nil
-	case OIDJSONB:
+	case OIDJSONB, OIDJSONPath:
 		return appendJSONB(append(dst, 1), d.B), nil
 	case OIDRecord:
 		return sendRecord(dst, d, env)

@@ -72,6 +72,8 @@ func inOther(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
 		return parseJSON(s)
 	case OIDJSONB:
 		return parseJSONB(s)
+	case OIDJSONPath:
+		return parseJSONPath(s)
 	case OIDInet, OIDCIDR:
 		return parseInet(s, typ == OIDCIDR)
 	case OIDMacAddr:

@@ -133,6 +133,14 @@ func (x *PathItem) operand(dst []byte, arg *PathItem) []byte {
 
 // append appends a step and those behind it. As a key stands behind another step, so it begins with a dot.
 func (x *PathItem) append(dst []byte, key, parens bool) []byte {
+	dst = x.appendOne(dst, key, parens)
+	for x = x.Next; x != nil; x = x.Next {
+		dst = x.appendOne(dst, true, true)
+	}
+	return dst
+}
+
+func (x *PathItem) appendOne(dst []byte, key, parens bool) []byte {
 	open := func() {
 		if parens {
 			dst = append(dst, '(')
@@ -185,9 +193,6 @@ func (x *PathItem) append(dst []byte, key, parens bool) []byte {
 		dst = append(x.Left.append(append(dst, "exists ("...), false, false), ')')
 	default:
 		dst = x.appendStep(dst, key)
-	}
-	if x.Next != nil {
-		return x.Next.append(dst, true, true)
 	}
 	return dst
 }

@@ -152,11 +152,19 @@ func (p *pathScanner) number() (pathToken, error) {
 			p.i += k
 			p.digits()
 		case k == 2:
-			return pathToken{}, pathSyntax("trailing junk after numeric literal", p.s[start:p.i+1])
+			return pathToken{}, pathSyntax("invalid numeric literal", p.s[start:p.i+2])
 		}
 	}
 	if p.i < len(p.s) && pathOther(p.s[p.i]) {
 		_, n := utf8.DecodeRuneInString(p.s[p.i:])
+		run := start
+		for run < len(p.s) && pathOther(p.s[run]) {
+			run++
+		}
+		if run > p.i+n { // the longer token is the word
+			p.i = start
+			return p.word()
+		}
 		return pathToken{}, pathSyntax("trailing junk after numeric literal", p.s[start:p.i+n])
 	}
 	text := p.s[start:p.i]
@@ -211,7 +219,7 @@ func (p *pathScanner) quoted() (string, error) {
 func (p *pathScanner) escape(b []byte) ([]byte, error) {
 	start := p.i
 	if p.i++; p.i >= len(p.s) {
-		return b, pathSyntax("unexpected end after backslash", "")
+		return b, pathSyntax("unexpected end after backslash", "\\")
 	}
 	c := p.s[p.i]
 	p.i++
@@ -253,7 +261,7 @@ func (p *pathScanner) rune(b []byte, r rune) ([]byte, error) {
 func (p *pathScanner) unicode(b []byte, start int) ([]byte, error) {
 	r, ok := p.codePoint()
 	if !ok {
-		return b, pathSyntax("invalid Unicode escape sequence", p.s[start:min(p.i, len(p.s))])
+		return b, pathSyntax("invalid unicode sequence", p.s[start:min(p.i, len(p.s))])
 	}
 	surrogate := func(which string) error {
 		return pgerror.New(pgerror.InvalidTextRepresentation, "invalid input syntax for type jsonpath").WithDetail("%s", which)
