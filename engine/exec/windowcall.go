@@ -52,6 +52,9 @@ type windowCall struct {
 	rank    int
 	buckets int64
 	first   int // the row that ntile counts from
+
+	kept bool // held is what first_value gives for the rest of the partition
+	held types.Datum
 }
 
 // windowValues are the arguments of a call for the rows of a block.
@@ -110,7 +113,7 @@ func (c *windowCall) wants(f *windowFrames) {
 }
 
 func (c *windowCall) beginPartition(row int) {
-	c.rank, c.buckets, c.first, c.reach = 0, 0, row, -1
+	c.rank, c.buckets, c.first, c.reach, c.kept = 0, 0, row, -1, false
 	if c.agg != nil {
 		c.agg.beginPartition(row)
 	}
@@ -133,15 +136,26 @@ func (c *windowCall) needed(w *windowOp) int {
 		}
 		return w.cur - c.reach
 	case windowFirst, windowLast, windowNth:
-		if w.frames.mode.Has(query.FrameStartUnboundedPreceding) {
-			return w.start
-		}
-		if w.frames.start.offset != nil {
-			return w.frames.start.row
-		}
-		return w.frames.groupStart
+		return c.neededOfFrame(&w.frames, w)
 	}
 	return w.cur
+}
+
+func (c *windowCall) neededOfFrame(f *windowFrames, w *windowOp) int {
+	unbounded := f.mode.Has(query.FrameStartUnboundedPreceding)
+	switch {
+	case c.kind == windowFirst && c.kept:
+		return w.cur
+	case c.kind == windowLast && !f.mode.Has(query.FrameExclusion) && f.end.offset != nil:
+		return f.end.row - 1
+	case c.kind == windowLast && !f.mode.Has(query.FrameExclusion):
+		return w.cur
+	case unbounded:
+		return w.start
+	case f.start.offset != nil:
+		return f.start.row
+	}
+	return f.groupStart
 }
 
 // compute fills in the results of rows of one partition and block; an error comes with the row that it stopped before.
@@ -202,7 +216,7 @@ func (c *windowCall) value(x *Context, w *windowOp, row, lane, total int) (types
 	case windowLag, windowLead:
 		return c.neighbour(x, w, row)
 	case windowFirst:
-		return c.nth(x, w, lane, row, 1)
+		return c.firstValue(x, w, lane, row)
 	case windowLast:
 		spans, n := w.frames.spans(lane, row)
 		for i := n - 1; i >= 0; i-- {
@@ -220,6 +234,22 @@ func (c *windowCall) value(x *Context, w *windowOp, row, lane, total int) (types
 		return types.Null, pgerror.New(pgerror.InvalidArgumentForNthValue, "argument of nth_value must be greater than zero")
 	}
 	return c.nth(x, w, lane, row, int(n.I))
+}
+
+// firstValue is first_value. Where all frames begin with the partition, its first row is looked at once.
+func (c *windowCall) firstValue(x *Context, w *windowOp, lane, row int) (types.Datum, error) {
+	fixed := w.frames.mode.Has(query.FrameStartUnboundedPreceding) && !w.frames.mode.Has(query.FrameExclusion) && !c.Volatile
+	if !fixed || w.frames.to[lane] == w.start {
+		return c.nth(x, w, lane, row, 1)
+	}
+	if !c.kept {
+		d, err := c.arg(x, w, w.start, 0)
+		if err != nil {
+			return types.Null, err
+		}
+		c.kept, c.held = true, d.Clone()
+	}
+	return c.held, nil
 }
 
 // nth gives the argument at the n-th row of the frame.
