@@ -9,7 +9,8 @@
 // of clients takes more of the machine than the server that it measures; the same cases by pgbench stand beside them. "floor" is
 // a server that does nothing but answer SELECT (cmd/internal/floor): what it does not reach, the machine and the clients do not
 // let through. With -many, thousands of clients think, reconnect all at once, rest in transactions and lock rows
-// (cmd/internal/many), and Manifold's figures are printed. It needs some 20,000 descriptors.
+// (cmd/internal/many), and Manifold's figures are printed beside those of the floor and of PgBouncer. Those who think are in four
+// processes. It needs some 20,000 descriptors.
 //
 //	go run ./cmd/bench [-rounds 3] [-seconds 5] [-scale 20] [-only select] [-json results.json]
 //	go run ./cmd/bench -many [-rounds 3] [-seconds 5] [-scale 20]

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"manifold/cmd/internal/drive"
@@ -14,6 +15,9 @@ const rowsPerScale = 100000
 
 // driveThreads is how many threads drive the clients, as many as pgbench is given.
 const driveThreads = 2
+
+// thinkProcesses is how many processes the clients who think are in.
+const thinkProcesses = 4
 
 // driven is pgbench's SELECT by clients that cost less than pgbench's, whose polling of thousands of sockets takes more of the
 // machine than the server does.
@@ -37,7 +41,10 @@ func drivenTPCB(o *options, clients int) func(*server) (outcome, error) {
 
 // many gives the server as package many knows it.
 func (s *server) many(o *options) many.Server {
-	return many.Server{Addr: s.addr(), Rows: rowsPerScale * o.scale, Threads: driveThreads}
+	rows := rowsPerScale * o.scale
+	return many.Server{Addr: s.addr(), Rows: rows, Threads: driveThreads, Processes: thinkProcesses, Member: func(clients int) []string {
+		return []string{"-crowd", s.addr(), "-crowd-clients", strconv.Itoa(clients), "-crowd-rows", strconv.Itoa(rows)}
+	}}
 }
 
 // drive runs a script whose transactions have a number of steps.

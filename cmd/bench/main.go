@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"manifold/cmd/internal/floor"
+	"manifold/cmd/internal/many"
 )
 
 // options are the flags.
@@ -23,6 +24,9 @@ type options struct {
 	binary  string
 	many    bool
 	floor   string
+	crowd   string
+	clients int
+	rows    int
 }
 
 func main() {
@@ -36,11 +40,19 @@ func main() {
 	flag.StringVar(&o.binary, "manifold", "", "Manifold's binary; built from the tree when empty")
 	flag.BoolVar(&o.many, "many", false, "let thousands of clients think, reconnect, rest in transactions and lock rows, and show Manifold's figures")
 	flag.StringVar(&o.floor, "floor", "", "be the server that does nothing but answer, at this IP:PORT")
+	flag.StringVar(&o.crowd, "crowd", "", "be clients of the server at this IP:PORT, under the orders of standard input")
+	flag.IntVar(&o.clients, "crowd-clients", 0, "how many clients -crowd is")
+	flag.IntVar(&o.rows, "crowd-rows", 0, "rows of the table that -crowd reads")
 	flag.Parse()
 	do := run
 	switch {
 	case o.floor != "":
 		do = func(o *options) error { return floor.Serve(o.floor) }
+	case o.crowd != "":
+		do = func(o *options) error {
+			s := many.Server{Addr: o.crowd, Rows: o.rows, Threads: 1}
+			return s.Serve(o.clients, os.Stdin, os.Stdout)
+		}
 	case o.many:
 		do = runMany
 	}

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
 	"testing"
 	"time"
 
+	"manifold/cmd/internal/drive"
 	"manifold/cmd/internal/many"
 )
 
@@ -35,6 +39,32 @@ func TestThinkingClients(t *testing.T) {
 	t.Logf("%+v", got)
 	if got.Rate == 0 {
 		t.Error("no statement was answered")
+	}
+}
+
+// TestCrowdUnderOrders: a process of clients does what it is told, and ends when there are no more orders.
+func TestCrowdUnderOrders(t *testing.T) {
+	s := crowd(t, "")
+	in, orders := io.Pipe()
+	answers, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(20, in, out) }()
+	read := json.NewDecoder(answers)
+	var a struct {
+		Result *drive.Result
+		Failed string
+	}
+	if err := read.Decode(&a); err != nil || a.Failed != "" || a.Result != nil {
+		t.Fatalf("%v, %+v", err, a)
+	}
+	if _, err := io.WriteString(orders, `{"Think": 1000000, "For": 200000000}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := read.Decode(&a); err != nil || a.Failed != "" || a.Result.Answers == 0 || a.Result.Latency.Count() != a.Result.Answers {
+		t.Fatalf("%v, %+v", err, a)
+	}
+	if err := errors.Join(orders.Close(), <-done); err != nil {
+		t.Error(err)
 	}
 }
 

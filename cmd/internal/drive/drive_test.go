@@ -3,9 +3,11 @@ package drive
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +31,29 @@ func TestHistogram(t *testing.T) {
 }
 
 // answer is a server that sends answers in two pieces: a row for "row", an error for "bad", an open transaction after "begin".
+// TestResultsTravel: what one process counted is the same in another.
+func TestResultsTravel(t *testing.T) {
+	r := &Result{Answers: 3, Errors: map[string]int64{"40001": 2}, First: "no", Took: time.Second}
+	for _, d := range []time.Duration{0, 7, time.Microsecond, time.Hour} {
+		r.Latency.Add(d)
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &Result{}
+	if err := json.Unmarshal(b, got); err != nil || !reflect.DeepEqual(got, r) {
+		t.Fatalf("%v: %s", err, b)
+	}
+	got.Merge(r)
+	if got.Answers != 6 || got.Errors["40001"] != 4 || got.Latency.Count() != 8 || got.Took != time.Second || got.Rate() != 6 {
+		t.Errorf("merged %+v", got)
+	}
+	if err := json.Unmarshal([]byte("[[99999, 1]]"), &got.Latency); err == nil {
+		t.Error("a bucket that is none")
+	}
+}
+
 func answer(t *testing.T, conn net.Conn) {
 	in := bufio.NewReader(conn)
 	head := make([]byte, 4)

@@ -64,6 +64,20 @@ func (r *Result) Failed() int64 {
 	return n
 }
 
+// Merge adds what another fleet did at the same time.
+func (r *Result) Merge(o *Result) {
+	r.Answers += o.Answers
+	r.Rows += o.Rows
+	r.Latency.Merge(&o.Latency)
+	for code, n := range o.Errors {
+		r.Errors[code] += n
+	}
+	if r.First == "" {
+		r.First = o.First
+	}
+	r.Took = max(r.Took, o.Took)
+}
+
 // Rate gives answers a second.
 func (r *Result) Rate() float64 { return float64(r.Answers) / r.Took.Seconds() }
 
@@ -128,15 +142,7 @@ func (f *Fleet) Run(d time.Duration, script Script) (*Result, error) {
 	err := f.all(func(t *thread) error { return t.run(until, script) })
 	total := &Result{Took: time.Since(began), Errors: map[string]int64{}}
 	for _, t := range f.threads {
-		total.Answers += t.result.Answers
-		total.Rows += t.result.Rows
-		total.Latency.Merge(&t.result.Latency)
-		for code, n := range t.result.Errors {
-			total.Errors[code] += n
-		}
-		if total.First == "" {
-			total.First = t.result.First
-		}
+		total.Merge(&t.result)
 	}
 	return total, err
 }

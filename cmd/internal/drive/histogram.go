@@ -1,6 +1,8 @@
 package drive
 
 import (
+	"encoding/json"
+	"fmt"
 	"math/bits"
 	"time"
 )
@@ -38,6 +40,34 @@ func (h *Histogram) Merge(o *Histogram) {
 		h.counts[i] += n
 	}
 	h.n += o.n
+}
+
+// MarshalJSON writes the buckets that are not empty, each as its number and its count.
+func (h Histogram) MarshalJSON() ([]byte, error) {
+	list := [][2]int64{}
+	for i, n := range h.counts {
+		if n != 0 {
+			list = append(list, [2]int64{int64(i), n})
+		}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (h *Histogram) UnmarshalJSON(b []byte) error {
+	var list [][2]int64
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	*h = Histogram{}
+	for _, x := range list {
+		if x[0] < 0 || x[0] >= int64(len(h.counts)) {
+			return fmt.Errorf("a histogram has no bucket %d", x[0])
+		}
+		h.counts[x[0]] += x[1]
+		h.n += x[1]
+	}
+	return nil
 }
 
 // Quantile gives the duration that a share q of all are not longer than; zero without any.

@@ -15,6 +15,9 @@ type Server struct {
 	Addr    string // IP:PORT
 	Rows    int    // of pgbench_accounts
 	Threads int    // of each fleet
+
+	Processes int                        // that clients who think are in; this one alone when it is not more than one
+	Member    func(clients int) []string // arguments with which this program calls Serve, where Processes is more than one
 }
 
 func (s *Server) dial(clients int) (*drive.Fleet, error) {
@@ -134,34 +137,34 @@ type Thinking struct {
 // Think loads the server with many clients that think, to a part of what it does when they do not.
 func (s *Server) Think(clients int, load float64, d time.Duration) (t Thinking, err error) {
 	began := time.Now()
-	f, err := s.dial(clients)
+	c, err := s.crowd(clients)
 	if err != nil {
 		return t, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { err = errors.Join(err, c.Close()) }()
 	t.Login = time.Since(began)
-	r, err := f.Run(d/2, s.Select(0))
-	if err = failed(r, err); err != nil {
+	r, err := c.selects(0, d/2)
+	if err != nil {
 		return t, err
 	}
 	t.Full = r.Rate()
-	return t, s.think(f, load*t.Full, d, &t)
+	return t, t.think(c, clients, load*t.Full, d)
 }
 
 // ThinkAt loads the server with many clients that think, with a number of statements a second.
 func (s *Server) ThinkAt(clients int, rate float64, d time.Duration) (t Thinking, err error) {
-	f, err := s.dial(clients)
+	c, err := s.crowd(clients)
 	if err != nil {
 		return t, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return t, s.think(f, rate, d, &t)
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return t, t.think(c, clients, rate, d)
 }
 
-func (s *Server) think(f *drive.Fleet, rate float64, d time.Duration, t *Thinking) error {
-	pause := time.Duration(float64(len(f.Clients())) / rate * float64(time.Second))
-	r, err := f.Run(d, s.Select(pause))
-	if err = failed(r, err); err != nil {
+func (t *Thinking) think(c crowd, clients int, rate float64, d time.Duration) error {
+	pause := time.Duration(float64(clients) / rate * float64(time.Second))
+	r, err := c.selects(pause, d)
+	if err != nil {
 		return err
 	}
 	t.Rate, t.P50, t.P99 = r.Rate(), r.Latency.Quantile(0.5), r.Latency.Quantile(0.99)
