@@ -86,6 +86,8 @@ func (w *windowOp) next(x *Context, want int) (*vector.Batch, error) {
 func (w *windowOp) close() {
 	w.child.close()
 	w.rows.clear()
+	w.frames.frameLanes, w.input.Cols = nil, nil
+	clear(w.batch.Cols[:len(w.rows.variable)])
 	for _, c := range w.calls {
 		c.release()
 	}

@@ -120,6 +120,7 @@ func (c *windowCall) beginPartition(row int) {
 }
 
 func (c *windowCall) release() {
+	c.held, c.kept = types.Null, false
 	if c.agg != nil {
 		c.agg.release()
 	}

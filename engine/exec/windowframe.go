@@ -29,7 +29,11 @@ type windowFrames struct {
 	groupStart int
 	groupEnd   int // zero while it is not known
 
-	// of each row of the batch at hand, by its lane
+	*frameLanes // lent for one execution
+}
+
+// frameLanes are the frames of the rows of the batch at hand, by lane.
+type frameLanes struct {
 	from, to   [vector.BatchSize]int
 	peers, gap [vector.BatchSize]int // the group: its first row, and the row behind it
 }
@@ -83,6 +87,9 @@ func (in *Instance) windowEnd(offset query.Expr, inRange base.OID, back bool) (e
 
 // begin evaluates the offsets.
 func (f *windowFrames) begin(w *windowOp) error {
+	if f.frameLanes == nil && (f.frames || f.groups) {
+		f.frameLanes = &frameLanes{}
+	}
 	one := func(e *windowEnd, which string) error {
 		if e.offset == nil {
 			return nil

@@ -49,7 +49,12 @@ const residentBlocks = 4
 func blockOf(row int) (block, lane int) { return row / vector.BatchSize, row % vector.BatchSize }
 
 func (r *windowRows) init(cols []bool, x *Context) {
+	var spare *windowBlock
+	if n := len(r.blocks); n > 0 && r.blocks[n-1].cols != nil {
+		spare = r.blocks[n-1].blank()
+	}
 	r.clear()
+	r.spare = spare
 	r.variable, r.budget, r.temp = cols, x.WorkMem, x.TempDir
 }
 
@@ -254,14 +259,18 @@ func (r *windowRows) drop(row int) {
 		r.first++
 		r.resident -= b.bytes
 		if b.cols != nil {
-			args := b.args
-			for i := range args {
-				args[i].done, args[i].singly = 0, false
-			}
-			*b = windowBlock{cols: b.cols, args: args}
-			r.spare = b
+			r.spare = b.blank()
 		}
 	}
+}
+
+// blank empties a block, which keeps its memory.
+func (b *windowBlock) blank() *windowBlock {
+	for i := range b.args {
+		b.args[i].done, b.args[i].singly = 0, false
+	}
+	*b = windowBlock{cols: b.cols, args: b.args}
+	return b
 }
 
 // nextPart and nextPeer give the first row of a range that begins a partition, or a group; to when none does.

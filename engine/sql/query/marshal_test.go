@@ -62,3 +62,20 @@ func TestMarshalQueryPacksWhatIsLong(t *testing.T) {
 		t.Fatal("garbage was read")
 	}
 }
+
+func TestMarshalWindows(t *testing.T) {
+	q := &Query{HasWindows: true, Windows: []*Window{
+		{Name: "w", Partition: []*SortItem{{Ref: 1, EqOp: 96, SortOp: 97}}, Frame: FrameDefault},
+		{Base: "w", Order: []*SortItem{{Ref: 2, EqOp: 96, SortOp: 521, Descending: true, NullsFirst: true}}, Frame: FrameNonDefault | FrameRange |
+			FrameStartOffsetPreceding | FrameEndCurrentRow | FrameBetween | FrameExcludeTies, StartInRange: 4128,
+			Start: &Const{T: T{Typ: types.OIDInt4, Mod: -1}, Value: types.Int(3), Slot: -1}},
+	}, Targets: []*Target{{Name: "n", Expr: &WindowFunc{T: T{Typ: types.OIDInt8, Mod: -1}, Func: 2803, Star: true, Agg: true, Window: 2,
+		Filter: &Var{T: T{Typ: types.OIDBool, Mod: -1}, RTE: 1, Attr: 1}}}}}
+	got, err := UnmarshalQuery(MarshalQuery(q))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(q, got) {
+		t.Fatalf("got %#v", got)
+	}
+}
