@@ -171,6 +171,9 @@ func registerFloats(r registry) {
 	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
 		return types.Float(math.Atan2(a[0].Float(), a[1].Float())), nil
 	}, "datan2")
+	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
+		return types.Float(math.Atan2(a[0].Float(), a[1].Float()) * 180 / math.Pi), nil
+	}, "datan2d")
 	r.add(floatScalar(powFloat), "dpow")
 	r.add(func(c *Context, _ []types.Datum) (types.Datum, error) { return types.Float(c.random().Float64()), nil }, "drandom")
 	r.add(widthBucketFloat, "width_bucket_float8")
@@ -250,6 +253,7 @@ func registerTrig(r registry) {
 	partial(sinDegrees, finite, "dsind")
 	partial(func(v float64) float64 { return sinDegrees(90 - math.Mod(v, 360)) }, finite, "dcosd")
 	partial(func(v float64) float64 { return sinDegrees(v) / sinDegrees(90-math.Mod(v, 360)) }, finite, "dtand")
+	partial(func(v float64) float64 { return sinDegrees(90-math.Mod(v, 360)) / sinDegrees(v) }, finite, "dcotd")
 	r.add(func(_ *Context, a []types.Datum) (types.Datum, error) {
 		v := a[0].Float()
 		if v < 0 {

@@ -29,6 +29,8 @@ func implementations() registry {
 	registerMisc(r)
 	registerJSON(r)
 	registerJSONPath(r)
+	registerUnicode(r)
+	registerSizes(r)
 	registerNetwork(r)
 	return r
 }

@@ -38,7 +38,8 @@ func registerNames(r registry) {
 	}, "pg_typeof")
 	for name, kind := range map[string]types.RegKind{"to_regclass": types.RegClass, "to_regtype": types.RegType,
 		"to_regnamespace": types.RegNamespace, "to_regrole": types.RegRole, "to_regproc": types.RegProc,
-		"to_regprocedure": types.RegProcedure} {
+		"to_regprocedure": types.RegProcedure, "to_regoper": types.RegOper, "to_regoperator": types.RegOperator,
+		"to_regcollation": types.RegCollation} {
 		r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
 			oid, err := s.Names.OIDOf(kind, text(a[0]))
 			switch pgerror.Code(err) {

@@ -3,7 +3,6 @@ package sysfuncs
 import (
 	"time"
 
-	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/lock"
@@ -174,15 +173,7 @@ func currentSchemas(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum
 }
 
 func sleep(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
-	d := time.Duration(a[0].Float() * float64(time.Second))
-	if d <= 0 {
-		return types.Datum{}, nil
-	}
-	err := s.Task.Wait(activity.EventPgSleep, nil, d)
-	if err == activity.ErrTimeout {
-		err = nil
-	}
-	return types.Datum{}, err
+	return types.Datum{}, sleepFor(s, time.Duration(a[0].Float()*float64(time.Second)))
 }
 
 // signal cancels or ends another session, which has to be of the same role, of one the caller is a member of, or the

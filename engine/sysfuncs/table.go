@@ -64,7 +64,7 @@ var table = sync.OnceValue(buildTable)
 func buildTable() map[base.OID]builtins.Entry {
 	r := registry{}
 	for _, register := range []func(registry){registerSession, registerLocks, registerSettings, registerNames, registerDefinitions, registerComments,
-		registerPrivileges, registerSizes, registerSequences, registerAdvisory, registerNotify, registerSets, registerReports, registerStatistics} {
+		registerPrivileges, registerSizes, registerSequences, registerAdvisory, registerNotify, registerSets, registerOddments, registerReports, registerStatistics} {
 		register(r)
 	}
 	out := map[base.OID]builtins.Entry{}
