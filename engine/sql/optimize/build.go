@@ -532,7 +532,7 @@ func (l *level) pick(b built, cols []query.Expr) bool {
 	}
 	for i, n := range used {
 		_, column := c.Project[i].(*query.Col)
-		if n > 1 && !column || n != 1 && volatileExpr(c.Project[i]) {
+		if n > 1 && !column || n == 0 && (volatileExpr(c.Project[i]) || query.Any(c.Project[i], isSubExpr)) {
 			return false
 		}
 	}
