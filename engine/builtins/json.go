@@ -199,18 +199,14 @@ func registerJSONShape(r registry, d dialect) {
 		}
 		return types.Null, invalidParameter("cannot get array length of a scalar")
 	}, d.name+"_array_length")
-	elements := func(asText bool) SetReturning {
+	elements := func(name string, asText bool) SetReturning {
 		return func(c *Context, a []types.Datum) (Iterator, error) {
 			v, err := d.parse(str(a[0]))
 			if err != nil {
 				return nil, err
 			}
 			if v.Kind != types.JSONArray {
-				what := "a scalar"
-				if v.Kind == types.JSONObject {
-					what = "an object"
-				}
-				return nil, invalidParameter("cannot extract elements from %s", what)
+				return nil, d.noArray(name, &v)
 			}
 			out := make([]types.Datum, len(v.Elems))
 			own := &Context{}
@@ -224,8 +220,8 @@ func registerJSONShape(r registry, d dialect) {
 			return list(out), nil
 		}
 	}
-	r.addSet(elements(false), d.name+"_array_elements")
-	r.addSet(elements(true), d.name+"_array_elements_text")
+	r.addSet(elements(d.name+"_array_elements", false), d.name+"_array_elements")
+	r.addSet(elements(d.name+"_array_elements_text", true), d.name+"_array_elements_text")
 	r.addSet(func(_ *Context, a []types.Datum) (Iterator, error) {
 		v, err := d.parse(str(a[0]))
 		if err != nil {

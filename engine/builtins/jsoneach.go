@@ -52,6 +52,19 @@ func (d dialect) noObject(name string, v *types.JSON) error {
 	return invalidParameter("cannot deconstruct a scalar")
 }
 
+func (d dialect) noArray(name string, v *types.JSON) error {
+	what := "an object"
+	switch {
+	case d.typ == types.OIDJSON && v.Kind == types.JSONObject:
+		return invalidParameter("cannot call %s on a non-array", name)
+	case d.typ == types.OIDJSON:
+		return invalidParameter("cannot call %s on a scalar", name)
+	case v.Kind != types.JSONObject:
+		what = "a scalar"
+	}
+	return invalidParameter("cannot extract elements from %s", what)
+}
+
 // registerJSONObject enters json_object: an object of text values from one array of keys and values, or from one of each.
 func registerJSONObject(r registry, d dialect) {
 	wrong := func() error { return pgerror.New(pgerror.ArraySubscriptError, "wrong number of array subscripts") }

@@ -590,7 +590,7 @@ func (v *JSON) cmp(o *JSON) int {
 			return c
 		}
 		for i := range v.Keys {
-			if c := compareKeys(v.Keys[i], o.Keys[i]); c != 0 {
+			if c := bytes.Compare(viewBytes(v.Keys[i]), viewBytes(o.Keys[i])); c != 0 {
 				return c
 			}
 			if c := v.Values[i].cmp(&o.Values[i]); c != 0 {

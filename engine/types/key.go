@@ -112,6 +112,9 @@ func appendKeyValue(dst []byte, typ base.OID, d Datum) ([]byte, error) {
 		return dst, nil
 	case OIDRecord:
 		return appendKeyRecord(dst, d)
+	case OIDJSONB:
+		v := OpenJSONB(d.B)
+		return appendKeyJSON(dst, &v, true)
 	}
 	if info, ok := Lookup(typ); ok && (info.IsArray() || typ == OIDInt2Vector) {
 		return appendKeyArray(dst, d)
