@@ -96,7 +96,7 @@ func (v *queryPrinter) column(p *deparse.Printer, x *query.Var) string {
 	}
 	switch {
 	case x.Attr > 0 && x.Attr <= len(r.Columns):
-		return catalog.QuoteIdent(r.Alias) + "." + catalog.QuoteIdent(r.Columns[x.Attr-1].Name)
+		return catalog.QuoteIdent(r.Alias) + "." + catalog.QuoteIdent(v.columnName(r, x.Attr))
 	case x.Attr == 0:
 		return catalog.QuoteIdent(r.Alias) + ".*"
 	}
@@ -255,7 +255,17 @@ func (v *queryPrinter) namedSo(x *query.Var, name string) bool {
 	if x.Up != 0 || x.RTE < 1 || x.RTE > len(q.Range) || x.Attr < 1 || x.Attr > len(q.Range[x.RTE-1].Columns) {
 		return false
 	}
-	return q.Range[x.RTE-1].Columns[x.Attr-1].Name == name
+	return v.columnName(q.Range[x.RTE-1], x.Attr) == name
+}
+
+// columnName gives the name of a column as it is now: that of a relation may have changed since the query was stored.
+func (v *queryPrinter) columnName(r *query.RangeEntry, attr int) string {
+	if r.RelOID != 0 {
+		if d, err := v.names.View.Relation(r.RelOID); err == nil && d != nil && attr <= len(d.Columns) {
+			return d.Columns[attr-1].Name
+		}
+	}
+	return r.Columns[attr-1].Name
 }
 
 func (v *queryPrinter) sortKey(q *query.Query, o *query.SortItem) string {

@@ -1,0 +1,13 @@
+create table renamed (a int, b int);
+create view v1 as select a, b + 1 as x, row_number() over w from renamed window w as (partition by b) order by b;
+create view v2 as select lower(a::text), count(*) from renamed group by lower(a::text), b is null having count(*) > 0 order by lower(a::text) desc, count(*), 2;
+alter table renamed rename b to c;
+select pg_get_viewdef('v1'::regclass);
+select pg_get_viewdef('v2'::regclass);
+select pg_get_viewdef('v2'::regclass, true);
+create view v3 as select c, a from renamed;
+alter table renamed rename c to d;
+select pg_get_viewdef('v3'::regclass);
+insert into renamed values (1, 2), (3, null);
+select * from v1;
+select * from v3 order by a;
