@@ -203,7 +203,7 @@ func (b *Backend) functions(c *builtins.Context) {
 	b.scope = sysfuncs.Scope{Session: b.s, View: &b.view, Names: &b.names, Host: b.svc.Activity, Opened: b.svc.Opened,
 		Sequences: b.svc.Sequences, Task: b.s.Task, Tx: b.s.Proc.Tx(), Wait: b.s.Hot().Wait, Locks: b.svc.Cluster.Locks,
 		TransactionTime: b.s.Tx.Start, FindPath: b.findPath, Stats: b.svc.Builder.Stats, Notify: b.svc.Notify}
-	c.Session, c.Task = &b.scope, b.s.Task
+	c.Session, c.Task, c.Rand = &b.scope, b.s.Task, b.s.Rand
 }
 
 // values answers what expressions ask of the session.

@@ -267,6 +267,8 @@ func aggregates() map[base.OID]Entry {
 	add("percentile_disc", 2, func() Aggregate { return &sortedAgg{result: several(discrete)} }, 3978)
 	add("percentile_cont", 2, func() Aggregate { return &sortedAgg{result: continuous} }, 3974)
 	add("percentile_cont", 2, func() Aggregate { return &sortedAgg{result: several(continuous)} }, 3980)
+	add("percentile_cont", 2, func() Aggregate { return &sortedAgg{result: continuousInterval} }, 3976)
+	add("percentile_cont", 2, func() Aggregate { return &sortedAgg{result: several(continuousInterval)} }, 3982)
 	add("mode", 1, func() Aggregate { return &sortedAgg{result: commonest} }, 3984)
 	add("regr_count", 2, func() Aggregate { return &regCount{} }, 2818)
 	for oid, f := range regressions() {

@@ -70,22 +70,48 @@ func discrete(_ *sortedAgg, values []types.Datum, direct types.Datum) (types.Dat
 	return values[max(int(math.Ceil(f*float64(len(values)))), 1)-1], nil
 }
 
+// between finds where a fraction falls: a value, and how far it is from there to the next.
+func between(values []types.Datum, direct types.Datum) (low int, part float64, err error) {
+	f, err := fraction(direct)
+	if err != nil {
+		return 0, 0, err
+	}
+	at := f * float64(len(values)-1)
+	low = int(math.Floor(at))
+	return low, at - float64(low), nil
+}
+
 // continuous is percentile_cont: the value at a fraction, interpolated.
 func continuous(_ *sortedAgg, values []types.Datum, direct types.Datum) (types.Datum, error) {
 	if direct.Null {
 		return types.Null, nil
 	}
-	f, err := fraction(direct)
-	if err != nil {
-		return types.Null, err
+	low, part, err := between(values, direct)
+	if err != nil || part == 0 {
+		return values[low], err
 	}
-	at := f * float64(len(values)-1)
-	low, high := int(math.Floor(at)), int(math.Ceil(at))
-	lo, hi := values[low].Float(), values[high].Float()
-	if low == high {
-		return types.Float(lo), nil
+	lo, hi := values[low].Float(), values[low+1].Float()
+	return types.Float(lo + part*(hi-lo)), nil
+}
+
+// continuousInterval is percentile_cont of intervals.
+func continuousInterval(_ *sortedAgg, values []types.Datum, direct types.Datum) (types.Datum, error) {
+	if direct.Null {
+		return types.Null, nil
 	}
-	return types.Float(lo + (at-float64(low))*(hi-lo)), nil
+	low, part, err := between(values, direct)
+	if err != nil || part == 0 {
+		return values[low], err
+	}
+	lo, hi := types.OpenInterval(values[low]), types.OpenInterval(values[low+1])
+	step, err := addIntervals(hi, negInterval(lo))
+	if err == nil {
+		step, err = scaleInterval(step, part, 0)
+	}
+	if err == nil {
+		step, err = addIntervals(step, lo)
+	}
+	return types.Datum{B: step.Append(nil)}, err
 }
 
 // several makes of a percentile the one that takes an array of fractions.

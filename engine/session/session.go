@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +61,7 @@ type Session struct {
 	Worker     *Worker            // what an autovacuum worker is besides; nil: a client's session
 	Sequences  map[base.OID]int64 // currval; nil until the first; see SetCurrval
 	Tx         TxState
+	Rand       *rand.Rand // what setseed made; nil: random() needs no seed
 
 	Listener *notify.Listener // nil until the first of either
 	Client   Client           // nil: there is none

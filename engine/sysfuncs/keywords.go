@@ -2,6 +2,8 @@ package sysfuncs
 
 import (
 	_ "embed" // of the facts
+	"math"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -29,6 +31,15 @@ func registerOddments(r registry) {
 		}
 		return out, nil
 	}, "pg_get_keywords")
+	r.add(func(s *Scope, c *builtins.Context, a []types.Datum) (types.Datum, error) {
+		seed := a[0].Float()
+		if !(seed >= -1 && seed <= 1) {
+			return types.Null, pgerror.Newf(pgerror.InvalidParameterValue, "setseed parameter %g is out of allowed range [-1,1]", seed)
+		}
+		s.Session.Rand = rand.New(rand.NewPCG(math.Float64bits(seed), 0))
+		c.Rand = s.Session.Rand
+		return types.Datum{}, nil
+	}, "setseed")
 	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
 		return types.Text(s.Session.Info().Query), nil
 	}, "current_query")

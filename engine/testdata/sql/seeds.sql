@@ -1,0 +1,13 @@
+select percentile_cont(0.5) within group (order by x) from (values ('1 day'::interval), ('3 days')) t(x);
+select percentile_cont(array[0,0.25,0.9,1]) within group (order by x) from (values ('1 day'::interval), ('3 days'), ('1 mon 2 hours')) t(x);
+select percentile_cont(array[0,0.25,0.9,1]) within group (order by x) from (values (1.5),(2),(null),(7)) t(x);
+select percentile_cont(0.5) within group (order by x) from (values (null::interval)) t(x);
+select percentile_cont(1.5) within group (order by x) from (values ('1 day'::interval)) t(x);
+select setseed(2);
+select setseed('nan');
+create table seeded(n int, v float8);
+select setseed(0.25);
+insert into seeded select 1, random() from generate_series(1, 3);
+select setseed(0.25);
+insert into seeded select 2, random() from generate_series(1, 3);
+select count(*), count(distinct v) from seeded;
