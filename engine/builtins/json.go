@@ -354,7 +354,7 @@ func concatJSONB(c *Context, a []types.Datum) (types.Datum, error) {
 	if x.Kind == types.JSONObject && y.Kind == types.JSONObject {
 		x.Keys, x.Values = append(x.Keys, y.Keys...), append(x.Values, y.Values...)
 		x.SortKeys()
-		return c.bytes(x.AppendJSONB(nil)), nil
+		return c.jsonb(&x)
 	}
 	elems := func(v *types.JSON) []types.JSON {
 		if v.Kind == types.JSONArray {
@@ -363,7 +363,7 @@ func concatJSONB(c *Context, a []types.Datum) (types.Datum, error) {
 		return []types.JSON{*v}
 	}
 	out := types.JSON{Kind: types.JSONArray, Elems: append(elems(&x), elems(&y)...)}
-	return c.bytes(out.AppendJSONB(nil)), nil
+	return c.jsonb(&out)
 }
 
 // jsonAgg is json_agg, jsonb_agg and the object forms of both.

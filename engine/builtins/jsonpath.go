@@ -56,7 +56,8 @@ func registerJSONPath(r registry) {
 				}
 				i++
 				j := found[i-1].json()
-				return types.Datum{B: j.AppendJSONB(nil)}, true, nil
+				err := j.CheckDepth()
+				return types.Datum{B: j.AppendJSONB(nil)}, err == nil, err
 			}), nil
 		}, "jsonb_path_query"+suffix)
 		r.add(func(c *Context, a []types.Datum) (types.Datum, error) {
