@@ -121,10 +121,10 @@ func (w *windowOp) produce(x *Context, want int) (*vector.Batch, error) {
 
 // block gives the next rows of the block at hand; nil when all of them are left out.
 func (w *windowOp) block(x *Context) (*vector.Batch, error) {
-	number, from := blockOf(w.cur)
-	limit := min(w.cur+w.ask, (number+1)*vector.BatchSize, w.rows.count)
+	number, from := w.rows.at(w.cur)
+	limit := min(w.cur+w.ask, (number+1)*w.rows.size(), w.rows.count)
 	for i, c := range w.calls {
-		w.batch.Cols[len(w.rows.variable)+i].Reset(c.variable, limit-number*vector.BatchSize)
+		w.batch.Cols[len(w.rows.variable)+i].Reset(c.variable, limit-number*w.rows.size())
 	}
 	var failure error
 	passed := w.passed[:0]
@@ -137,7 +137,7 @@ func (w *windowOp) block(x *Context) (*vector.Batch, error) {
 			w.cur = end
 			continue
 		}
-		_, lane := blockOf(w.cur)
+		_, lane := w.rows.at(w.cur)
 		before := w.cur
 		w.cur, failure = w.compute(x, w.cur, end)
 		if len(w.run) == 0 || w.cur == before {
@@ -149,7 +149,7 @@ func (w *windowOp) block(x *Context) (*vector.Batch, error) {
 			failure = err
 		}
 	}
-	to := w.cur - number*vector.BatchSize
+	to := w.cur - number*w.rows.size()
 	if to == from || len(w.run) > 0 && len(passed) == 0 {
 		return nil, failure
 	}

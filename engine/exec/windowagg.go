@@ -82,7 +82,7 @@ func (a *windowAgg) needed(w *windowOp) int {
 
 func (a *windowAgg) compute(x *Context, w *windowOp, from, to int, out *vector.Vector) (int, error) {
 	for row := from; row < to; row++ {
-		_, lane := blockOf(row)
+		_, lane := w.rows.at(row)
 		if row%64 == 0 {
 			if err := x.Task.Breathe(); err != nil {
 				return row, err
@@ -142,12 +142,12 @@ func (a *windowAgg) add(x *Context, w *windowOp, from, to int) error {
 func (a *windowAgg) walk(x *Context, w *windowOp, from, to int,
 	do func(c *builtins.Context, groups []uint32, sel []int32, n int, args []*vector.Vector) error) error {
 	for from < to {
-		number, lane := blockOf(from)
+		number, lane := w.rows.at(from)
 		blk, err := w.rows.block(number)
 		if err != nil {
 			return err
 		}
-		end := min(lane+to-from, vector.BatchSize)
+		end := min(lane+to-from, w.rows.size())
 		if end-lane > 64 {
 			if err := x.Task.Breathe(); err != nil {
 				return err

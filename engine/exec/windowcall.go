@@ -173,7 +173,7 @@ func (c *windowCall) compute(x *Context, w *windowOp, from, to int, out *vector.
 		total = end - w.start
 	}
 	for row := from; row < to; row++ {
-		_, lane := blockOf(row)
+		_, lane := w.rows.at(row)
 		switch c.kind {
 		case windowRowNumber:
 			out.Fixed[lane] = int64(row - w.start + 1)
@@ -318,7 +318,7 @@ func (c *windowCall) neighbour(x *Context, w *windowOp, row int) (types.Datum, e
 
 // arg gives an argument at a row of the partition; it lives until the next is asked for.
 func (c *windowCall) arg(x *Context, w *windowOp, row, i int) (types.Datum, error) {
-	number, lane := blockOf(row)
+	number, lane := w.rows.at(row)
 	blk, err := w.rows.block(number)
 	if err != nil {
 		return types.Null, err

@@ -153,7 +153,7 @@ func (f *windowFrames) one(x *Context, w *windowOp, row int) error {
 		f.group++
 		f.groupStart, f.groupEnd = row, 0
 	}
-	_, lane := blockOf(row)
+	_, lane := w.rows.at(row)
 	if f.groups {
 		if err := f.findGroupEnd(x, w, row); err != nil {
 			return err

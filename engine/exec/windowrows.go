@@ -5,19 +5,21 @@ import (
 	"math/bits"
 
 	"manifold/engine/base"
+	"manifold/engine/pgerror"
 	"manifold/engine/sql/plan"
 	"manifold/engine/types"
 	"manifold/engine/vector"
 )
 
-// windowRows keeps the input of a WindowAgg as columns, in blocks of BatchSize rows numbered from the first row of the
-// input on, across partitions. Blocks that nothing needs any more are dropped from the front; what exceeds work_mem is on a
+// windowRows keeps the input of a WindowAgg as columns, in blocks of rows numbered from the first row of the input on,
+// across partitions. A block has BatchSize rows, or fewer where rows are wide. Blocks that nothing needs any more are dropped from the front; what exceeds work_mem is on a
 // temporary file and read back when it is asked for.
 type windowRows struct {
 	variable []bool
 	blocks   []*windowBlock // from block number first on
 	first    int
 	count    int // rows so far
+	shift    int // a block has 1 << shift rows
 	spare    *windowBlock
 
 	budget   int64
@@ -29,7 +31,7 @@ type windowRows struct {
 	buf      []byte
 }
 
-// windowBlock is BatchSize rows, the last block fewer. The bits tell which rows begin a partition, or a group of peers.
+// windowBlock is some rows in a row. The bits tell which rows begin a partition, or a group of peers.
 type windowBlock struct {
 	cols  []vector.Vector // nil: on file
 	n     int
@@ -42,11 +44,24 @@ type windowBlock struct {
 	size  int64 // on file, zero for not there
 }
 
+// A block takes about a blockShare-th of work_mem at most, but smallBlock bytes are always fine; its values never take more than
+// largestBlock bytes a column, which spans can address.
+const (
+	blockShare   = 8
+	smallBlock   = 64 << 10
+	wideRow      = 256 << 10
+	largestBlock = 1 << 31
+)
+
 // residentBlocks is how many blocks stay in memory whatever work_mem says: one that is filled, one that is read, and two
 // for what functions look at.
 const residentBlocks = 4
 
-func blockOf(row int) (block, lane int) { return row / vector.BatchSize, row % vector.BatchSize }
+// at gives the number of a row's block, and its lane there.
+func (r *windowRows) at(row int) (block, lane int) { return row >> r.shift, row & (r.size() - 1) }
+
+// size gives the rows of a full block.
+func (r *windowRows) size() int { return 1 << r.shift }
 
 func (r *windowRows) init(cols []bool, x *Context) {
 	var spare *windowBlock
@@ -69,17 +84,23 @@ func (r *windowRows) clear() {
 // append adds the live rows of a batch; parts and peers tell of each whether it begins a partition and a group.
 func (r *windowRows) append(b *vector.Batch, parts, peers []bool) error {
 	live := b.Live()
+	if r.count == 0 {
+		r.shift = r.shiftFor(b)
+	}
 	for k := 0; k < live; {
-		number, lane := blockOf(r.count)
+		number, lane := r.at(r.count)
 		if number-r.first == len(r.blocks) {
 			if err := r.begin(); err != nil {
 				return err
 			}
 		}
 		blk := r.blocks[number-r.first]
-		n := min(live-k, vector.BatchSize-lane)
+		n := min(live-k, r.size()-lane)
 		for c := range blk.cols {
 			appendLanes(&blk.cols[c], &b.Cols[c], b.Sel, k, n, lane)
+			if len(blk.cols[c].Data) > largestBlock {
+				return pgerror.New(pgerror.ProgramLimitExceeded, "rows of a window are too wide")
+			}
 		}
 		for i := range n {
 			if parts[k+i] {
@@ -94,6 +115,30 @@ func (r *windowRows) append(b *vector.Batch, parts, peers []bool) error {
 		k += n
 	}
 	return nil
+}
+
+// shiftFor chooses the size of blocks by the width of the first rows.
+func (r *windowRows) shiftFor(b *vector.Batch) int {
+	width := 0
+	for c := range b.Cols {
+		width += 8
+		if v := &b.Cols[c]; v.Var {
+			for k := range b.Live() {
+				if i := b.Lane(k); !v.IsNull(i) {
+					width += int(v.Spans[i].Len) / b.Live()
+				}
+			}
+		}
+	}
+	least := 4 // a block costs something by itself
+	if width > wideRow {
+		least = 0
+	}
+	shift := bits.Len(vector.BatchSize) - 1
+	for shift > least && int64(width)<<shift > max(r.budget/blockShare, smallBlock) {
+		shift--
+	}
+	return shift
 }
 
 // appendLanes appends n live lanes of a column from the k-th on; to is the length of dst.
@@ -150,7 +195,7 @@ func (r *windowRows) begin() error {
 }
 
 func (b *windowBlock) memory() int64 {
-	n := int64(0)
+	n := int64(len(b.cols)) * 256
 	for c := range b.cols {
 		n += int64(8*cap(b.cols[c].Fixed) + 8*cap(b.cols[c].Spans) + cap(b.cols[c].Data))
 	}
@@ -242,7 +287,7 @@ func (r *windowRows) block(number int) (*windowBlock, error) {
 
 // value gives a column of a row.
 func (r *windowRows) value(row, column int) (types.Datum, error) {
-	number, lane := blockOf(row)
+	number, lane := r.at(row)
 	b, err := r.block(number)
 	if err != nil {
 		return types.Null, err
@@ -252,7 +297,7 @@ func (r *windowRows) value(row, column int) (types.Datum, error) {
 
 // drop lets go of the blocks that lie before a row. The last batch made of them is no longer in use.
 func (r *windowRows) drop(row int) {
-	number, _ := blockOf(row)
+	number, _ := r.at(row)
 	for r.first < number && len(r.blocks) > 1 {
 		b := r.blocks[0]
 		r.blocks = r.blocks[1:]
@@ -284,25 +329,25 @@ func (r *windowRows) nextPeer(from, to int) int {
 
 func (r *windowRows) nextBit(from, to int, of func(*windowBlock) *[vector.BatchSize / 64]uint64) int {
 	for from < to {
-		number, lane := blockOf(from)
+		number, lane := r.at(from)
 		word := of(r.blocks[number-r.first])[lane/64] >> (lane % 64)
 		if word != 0 {
 			return min(from+bits.TrailingZeros64(word), to)
 		}
-		from += 64 - lane%64
+		from += min(64-lane%64, r.size()-lane)
 	}
 	return to
 }
 
 // isPart tells whether a row begins a partition.
 func (r *windowRows) isPart(row int) bool {
-	number, lane := blockOf(row)
+	number, lane := r.at(row)
 	return r.blocks[number-r.first].parts[lane/64]&(1<<(lane%64)) != 0
 }
 
 // isPeer tells whether a row begins a group of peers.
 func (r *windowRows) isPeer(row int) bool {
-	number, lane := blockOf(row)
+	number, lane := r.at(row)
 	return r.blocks[number-r.first].peers[lane/64]&(1<<(lane%64)) != 0
 }
 
