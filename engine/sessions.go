@@ -87,7 +87,11 @@ func (e *Engine) Register(s *session.Session) error {
 		if err != nil {
 			return err
 		}
-		if _, there := e.homeOf(s.Database.OID); !there {
+		there, err := e.stands(s.Task, s.Database)
+		if err != nil {
+			return err
+		}
+		if !there {
 			gone := pgerror.Newf(pgerror.UndefinedDatabase, "database \"%s\" does not exist", s.Database.Name).
 				WithDetail("It seems to have just been dropped or renamed.")
 			gone.Severity = pgerror.SeverityFatal
@@ -99,6 +103,17 @@ func (e *Engine) Register(s *session.Session) error {
 	}
 	e.show(s)
 	return nil
+}
+
+// stands tells whether a database still has its name. Who drops or renames it invalidates the cache before letting its lock go.
+func (e *Engine) stands(task *activity.Task, d *catalog.Database) (bool, error) {
+	there := false
+	err := e.read(task, bootstrap.DatabaseTemplate1, func(v *catalog.View) error {
+		now, err := v.DatabaseByName(d.Name)
+		there = now != nil && now.OID == d.OID
+		return err
+	})
+	return there, err
 }
 
 // show makes a session visible to others that is in no database, or has it locked.
