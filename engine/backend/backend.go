@@ -182,9 +182,12 @@ func (l *lazyNames) ShapeOf(typ base.OID) (types.Shape, bool) {
 	}
 	var out types.Shape
 	for i := range rel.Columns {
-		if c := &rel.Columns[i]; !c.Dropped {
-			out.Columns = append(out.Columns, types.Attribute{Name: c.Name, Type: c.Type, Typmod: c.Typmod})
+		c := &rel.Columns[i]
+		if c.Dropped {
+			out.Columns = append(out.Columns, types.Attribute{})
+			continue
 		}
+		out.Columns = append(out.Columns, types.Attribute{Name: c.Name, Type: c.Type, Typmod: c.Typmod})
 	}
 	return out, true
 }

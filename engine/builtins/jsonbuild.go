@@ -91,14 +91,16 @@ func composedJSON(dst []byte, typ base.OID, d types.Datum, env *types.Env, prett
 
 // openRow takes a row value apart and finds the names of its fields: those of its type, its own, or f1, f2 and so on.
 func openRow(typ base.OID, d types.Datum, env *types.Env) ([]types.Field, []string) {
-	fields := types.OpenRecord(d)
+	fields := types.LiveFields(d, env)
 	own, names := types.RowShape(d)
 	if own != 0 {
 		typ = own
 	}
 	if shape, ok := env.ShapeOf(typ); ok && names == nil {
 		for _, c := range shape.Columns {
-			names = append(names, c.Name)
+			if c.Type != 0 {
+				names = append(names, c.Name)
+			}
 		}
 	}
 	for len(names) < len(fields) {

@@ -175,9 +175,10 @@ func (d dialect) populator(c *Context, row types.Datum, based bool, name string)
 		}
 	}
 	if !row.Null {
-		fields, names := openRow(c.Result, row, c.Env)
-		p.base = fields
+		p.base = types.AppendFields(nil, row)
 		if p.cols == nil {
+			fields, names := openRow(c.Result, row, c.Env)
+			p.base = fields
 			for i, f := range fields {
 				p.cols = append(p.cols, types.Attribute{Name: names[i], Type: f.Type, Typmod: f.Typmod})
 			}
@@ -234,6 +235,9 @@ func (p *populator) row(typ base.OID, cols []types.Attribute, from []types.Field
 	for i, col := range cols {
 		names[i] = col.Name
 		fields[i] = types.Field{Type: col.Type, Typmod: col.Typmod, Value: types.Null}
+		if col.Type == 0 { // dropped
+			continue
+		}
 		part := field(v, col.Name)
 		if part == nil {
 			if i < len(from) {

@@ -48,11 +48,14 @@ func (in *Instance) rowSource(s *plan.Scan) (*rowSource, error) {
 	}
 	if r.whole >= 0 {
 		for i := range s.Rel.Columns {
-			if c := &s.Rel.Columns[i]; !c.Dropped {
-				r.live = append(r.live, i)
-				r.cols = append(r.cols, i)
-				r.values = append(r.values, types.Field{Type: c.Type, Typmod: c.Typmod})
+			c := &s.Rel.Columns[i]
+			if c.Dropped {
+				r.values = append(r.values, types.Field{Value: types.Null})
+				continue
 			}
+			r.live = append(r.live, i)
+			r.cols = append(r.cols, i)
+			r.values = append(r.values, types.Field{Type: c.Type, Typmod: c.Typmod})
 		}
 	}
 	r.batch.Cols = make([]vector.Vector, len(r.cols))
@@ -68,8 +71,8 @@ func (r *rowSource) finish() {
 	v.Reset(true, r.batch.N)
 	base := len(r.attrs)
 	for i := range r.batch.N {
-		for k := range r.values {
-			r.values[k].Value = r.batch.Cols[base+k].Get(i)
+		for k, at := range r.live {
+			r.values[at].Value = r.batch.Cols[base+k].Get(i)
 		}
 		r.record = types.AppendRow(r.record[:0], r.rowType, nil, r.values)
 		v.SetBytes(i, r.record)

@@ -190,7 +190,7 @@ func (s *functionScan) row(x *Context, lane int) (bool, error) {
 			col++
 			continue
 		}
-		fields := types.OpenRecord(d)
+		fields := types.AppendFields(nil, d)
 		for k := range s.widths[i] {
 			v := types.Null
 			if ok && !d.Null && k < len(fields) {

@@ -78,7 +78,7 @@ type Shape struct {
 	Columns []Attribute
 }
 
-// Attribute is one column of a row type.
+// Attribute is one column of a row type; a dropped one keeps its place and has no type.
 type Attribute struct {
 	Name   string
 	Type   base.OID

@@ -63,10 +63,42 @@ func appendFields(dst []byte, fields []Field) []byte {
 	return dst
 }
 
-// OpenRecord takes a row value apart; the bytes alias d's.
-func OpenRecord(d Datum) []Field { return AppendFields(nil, d) }
+// OpenRecord takes a row value apart; the bytes alias d's. Columns that the row type had lost when the value was made are left out.
+func OpenRecord(d Datum) []Field {
+	all := AppendFields(nil, d)
+	out := all[:0]
+	for _, f := range all {
+		if f.Type != 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
 
-// AppendFields is OpenRecord over memory of the caller's.
+// LiveFields is OpenRecord by what the value's row type is now: without the columns that it has lost since, and with nulls for those
+// that it has got.
+func LiveFields(d Datum, env *Env) []Field {
+	typ, _ := RowShape(d)
+	shape, ok := env.ShapeOf(typ)
+	if !ok || len(shape.Columns) == 0 {
+		return OpenRecord(d)
+	}
+	all := AppendFields(nil, d)
+	var out []Field
+	for i, c := range shape.Columns {
+		switch {
+		case c.Type == 0:
+		case i < len(all) && all[i].Type != 0:
+			out = append(out, all[i])
+		default:
+			out = append(out, Field{Type: c.Type, Typmod: c.Typmod, Value: Null})
+		}
+	}
+	return out
+}
+
+// AppendFields takes a row value apart into memory of the caller's. The field of attribute n of a row type stands in place n-1: a
+// column that was dropped before has a field without a type, of the value null.
 func AppendFields(fields []Field, d Datum) []Field {
 	if len(d.B) < 4 {
 		return fields
@@ -146,7 +178,7 @@ func splitRecord(fields []Field, b []byte) ([]Field, []byte) {
 func appendRecord(dst []byte, d Datum, env *Env) []byte {
 	dst = append(dst, '(')
 	var scratch []byte
-	for i, f := range OpenRecord(d) {
+	for i, f := range LiveFields(d, env) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -181,7 +213,7 @@ func appendRecordField(dst, text []byte) []byte {
 }
 
 func sendRecord(dst []byte, d Datum, env *Env) ([]byte, error) {
-	fields := OpenRecord(d)
+	fields := LiveFields(d, env)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(fields)))
 	for _, f := range fields {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(f.Type))

@@ -22,13 +22,19 @@ func parseRow(typ base.OID, cols []Attribute, s string, env *Env) (Datum, error)
 	}
 	i++
 	fields := make([]Field, 0, len(cols))
-	for n, c := range cols {
-		if n > 0 {
+	first := true
+	for _, c := range cols {
+		if c.Type == 0 {
+			fields = append(fields, Field{Value: Null})
+			continue
+		}
+		if !first {
 			if i >= len(s) || s[i] != ',' {
 				return malformed("Too few columns.")
 			}
 			i++
 		}
+		first = false
 		text, null, end := rowField(s, i)
 		if end < 0 {
 			return malformed("Unexpected end of input.")

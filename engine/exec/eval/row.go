@@ -21,6 +21,10 @@ func (c *Compiler) row(e *query.RowExpr) (Node, error) {
 		x.typ = e.Typ
 	}
 	for i, a := range e.Args {
+		for x.typ != 0 && e.Attrs != nil && len(x.fields) < e.Attrs[i]-1 {
+			x.fields = append(x.fields, types.Field{Value: types.Null}) // of a dropped column
+		}
+		x.at = append(x.at, len(x.fields))
 		x.fields = append(x.fields, types.Field{Type: a.Type(), Typmod: a.Typmod()})
 		if x.typ == 0 && len(e.Names) == len(e.Args) && e.Names[i] != fmt.Sprintf("f%d", i+1) {
 			x.names = e.Names
@@ -33,6 +37,7 @@ func (c *Compiler) row(e *query.RowExpr) (Node, error) {
 type rowNode struct {
 	args   []Node
 	fields []types.Field
+	at     []int    // of each argument, in fields
 	typ    base.OID // of a named row type
 	names  []string // of an anonymous row, unless they are f1, f2 ...
 	cols   []*vector.Vector
@@ -50,7 +55,7 @@ func (x *rowNode) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error) {
 	x.out.Reset(true, n)
 	err := each(sel, n, func(i int) error {
 		for k, v := range x.cols {
-			x.fields[k].Value = v.Get(i)
+			x.fields[x.at[k]].Value = v.Get(i)
 		}
 		if err := types.CheckRecord(x.fields); err != nil {
 			return f.fail(i, err)
@@ -82,7 +87,7 @@ func (x *fieldSelect) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error)
 	err = each(sel, n, func(i int) error {
 		d := types.Null
 		if !v.IsNull(i) {
-			if fields := types.OpenRecord(v.Get(i)); x.field <= len(fields) {
+			if fields := types.AppendFields(nil, v.Get(i)); x.field <= len(fields) {
 				d = fields[x.field-1].Value
 			}
 		}

@@ -335,7 +335,7 @@ func (s *state) coerceRow(e query.Expr, target base.OID) (query.Expr, error) {
 		}
 		out := &query.RowExpr{T: query.T{Typ: target, Mod: -1, Offset: e.Loc()}}
 		n := 0
-		for _, c := range rel.Columns {
+		for i, c := range rel.Columns {
 			if c.Dropped {
 				continue
 			}
@@ -349,8 +349,11 @@ func (s *state) coerceRow(e query.Expr, target base.OID) (query.Expr, error) {
 			if x == nil {
 				return nil, s.a.errorf(pgerror.CannotCoerce, int32(e.Loc()), "cannot cast type record to %s", s.a.typeName(target))
 			}
-			out.Args, out.Names = append(out.Args, x), append(out.Names, c.Name)
+			out.Args, out.Names, out.Attrs = append(out.Args, x), append(out.Names, c.Name), append(out.Attrs, i+1)
 			n++
+		}
+		if n == len(rel.Columns) {
+			out.Attrs = nil
 		}
 		return out, nil
 	}

@@ -144,7 +144,7 @@ func (l *level) attribute(v *query.Var, d *relation.Desc, side query.Side) query
 				continue
 			}
 			r.Args = append(r.Args, colOf(&query.Var{T: query.T{Typ: c.Type, Mod: c.Typmod, Coll: c.Collation, Offset: -1}}, side, i))
-			r.Names = append(r.Names, c.Name)
+			r.Names, r.Attrs = append(r.Names, c.Name), append(r.Attrs, i+1)
 		}
 		return r
 	}

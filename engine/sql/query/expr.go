@@ -206,6 +206,7 @@ type RowExpr struct {
 	T
 	Args  []Expr
 	Names []string
+	Attrs []int // of a named row type: the attribute of each argument; nil where none of the type's columns has been dropped
 }
 
 // RowCompare compares rows by <, <=, >= or > (Kind 1, 2, 4, 5 as btree strategies); equality is written as AND of OpExprs.
