@@ -116,35 +116,15 @@ func (d *Database) reset(now int64) {
 
 // Reads gives the counters of a table or an index, made on first use.
 func (r *Registry) Reads(database, relation base.OID) *Reads {
-	k := key{database, relation}
-	r.mu.RLock()
-	t := r.reads[k]
-	r.mu.RUnlock()
-	if t != nil {
-		return t
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t = r.reads[k]; t == nil {
-		t = &Reads{}
-		r.reads[k] = t
-	}
-	return t
+	return made(r, r.reads, key{database, relation}, func() *Reads { return &Reads{} })
 }
 
 // Database gives the counters of a database, made on first use.
 func (r *Registry) Database(oid base.OID) *Database {
-	r.mu.RLock()
-	d := r.databases[oid]
-	r.mu.RUnlock()
-	if d != nil {
-		return d
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.database(oid)
+	return made(r, r.databases, oid, func() *Database { return &Database{} })
 }
 
+// database is Database with the registry's mutex held.
 func (r *Registry) database(oid base.OID) *Database {
 	d := r.databases[oid]
 	if d == nil {

@@ -118,20 +118,24 @@ func New() *Registry {
 
 // Table gives the counters of a table, made on first use.
 func (r *Registry) Table(database, relation base.OID) *Table {
-	k := key{database, relation}
+	return made(r, r.tables, key{database, relation}, func() *Table { return &Table{Database: database, Relation: relation} })
+}
+
+// made gives an entry of one of the registry's maps, made on first use.
+func made[K comparable, V any](r *Registry, m map[K]*V, k K, first func() *V) *V {
 	r.mu.RLock()
-	t := r.tables[k]
+	v := m[k]
 	r.mu.RUnlock()
-	if t != nil {
-		return t
+	if v != nil {
+		return v
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t = r.tables[k]; t == nil {
-		t = &Table{Database: database, Relation: relation}
-		r.tables[k] = t
+	if v = m[k]; v == nil {
+		v = first()
+		m[k] = v
 	}
-	return t
+	return v
 }
 
 // Drop forgets a table that is gone; the database keeps its rows in its sums.

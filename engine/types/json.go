@@ -370,19 +370,12 @@ func (p *jsonParser) escape(b []byte) ([]byte, error) {
 	}
 	c := p.s[p.i]
 	p.i++
+	if control := controlEscape(c); control != 0 {
+		return append(b, control), nil
+	}
 	switch c {
 	case '"', '\\', '/':
 		return append(b, c), nil
-	case 'b':
-		return append(b, '\b'), nil
-	case 'f':
-		return append(b, '\f'), nil
-	case 'n':
-		return append(b, '\n'), nil
-	case 'r':
-		return append(b, '\r'), nil
-	case 't':
-		return append(b, '\t'), nil
 	case 'u':
 		return p.unicode(b)
 	}
@@ -390,6 +383,23 @@ func (p *jsonParser) escape(b []byte) ([]byte, error) {
 	seq := p.s[p.i-1 : p.i-1+n]
 	p.i += n - 1
 	return b, p.fail("Escape sequence \"\\" + seq + "\" is invalid.")
+}
+
+// controlEscape gives the control character that a letter behind a backslash stands for; zero for none.
+func controlEscape(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return 0
 }
 
 func (p *jsonParser) hex4() (rune, error) {

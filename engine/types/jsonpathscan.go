@@ -223,17 +223,10 @@ func (p *pathScanner) escape(b []byte) ([]byte, error) {
 	}
 	c := p.s[p.i]
 	p.i++
+	if control := controlEscape(c); control != 0 {
+		return append(b, control), nil
+	}
 	switch c {
-	case 'b':
-		return append(b, '\b'), nil
-	case 'f':
-		return append(b, '\f'), nil
-	case 'n':
-		return append(b, '\n'), nil
-	case 'r':
-		return append(b, '\r'), nil
-	case 't':
-		return append(b, '\t'), nil
 	case 'v':
 		return append(b, '\v'), nil
 	case 'x':
