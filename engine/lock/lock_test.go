@@ -171,11 +171,12 @@ func TestPass(t *testing.T) {
 	}
 }
 
-// TestPassedWaitsEnd: a wait that was passed on has its own lock timeout, and its own time until it looks for a deadlock.
+// TestPassedWaitsEnd: a wait that was passed on has its own lock timeout, and its own time until it looks for a deadlock. The times
+// are long enough for a machine that stands still for a while between two lines.
 func TestPassedWaitsEnd(t *testing.T) {
 	for want, r := range map[string]Request{
-		pgerror.LockNotAvailable:   {Timeout: 30 * time.Millisecond, DeadlockTimeout: time.Hour},
-		pgerror.TRDeadlockDetected: {DeadlockTimeout: time.Millisecond},
+		pgerror.LockNotAvailable:   {Timeout: 300 * time.Millisecond, DeadlockTimeout: time.Hour},
+		pgerror.TRDeadlockDetected: {DeadlockTimeout: 200 * time.Millisecond},
 	} {
 		m := New(Options{})
 		a, b := newClient(m, 1), newClient(m, 2)
@@ -186,7 +187,11 @@ func TestPassedWaitsEnd(t *testing.T) {
 		r.Tag, r.Mode = row, Exclusive
 		b.start(m, r)
 		waitQueued(m, b)
-		for b.o.wait.lasts() < 10*time.Millisecond { // it has looked, or will give up soon
+		wait := 10 * time.Millisecond // it will give up soon
+		if r.Timeout == 0 {
+			wait += r.DeadlockTimeout // it has looked
+		}
+		for began := time.Now(); time.Since(began) < wait; {
 			runtime.Gosched()
 		}
 		m.Pass(a.o, row, Exclusive, mine)
