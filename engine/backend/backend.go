@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"manifold/engine/base"
@@ -12,6 +13,7 @@ import (
 	"manifold/engine/notify"
 	"manifold/engine/pgerror"
 	"manifold/engine/recovery"
+	"manifold/engine/relation"
 	"manifold/engine/sequence"
 	"manifold/engine/session"
 	"manifold/engine/sql/parse"
@@ -64,13 +66,14 @@ type Backend struct {
 	findPath func() ([]base.OID, error)
 	latest   bool        // a statement of a constraint looks beyond the transaction's snapshot
 	spare    []*standing // for sessions to come
+	rand     *rand.Rand  // of sessions without a seed
 	database *stats.Database
 	counted  base.OID // whose counters database is
 }
 
 // New makes a backend.
 func New(svc *Services) *Backend {
-	b := &Backend{svc: svc}
+	b := &Backend{svc: svc, rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 	b.findPath = b.searchPath
 	return b
 }
@@ -154,8 +157,13 @@ func (b *Backend) env() *types.Env {
 	return e
 }
 
-// lazyNames finds the search path only when a reg type asks for a name.
-type lazyNames struct{ b *Backend }
+// lazyNames finds the search path only when a reg type asks for a name. It keeps the shape of the row type asked for last, which
+// every value of a column asks for again.
+type lazyNames struct {
+	b     *Backend
+	rel   *relation.Desc // whose row type shape is
+	shape types.Shape
+}
 
 func (l *lazyNames) OIDOf(kind types.RegKind, name string) (base.OID, error) {
 	if _, err := l.b.searchPath(); err != nil {
@@ -180,6 +188,9 @@ func (l *lazyNames) ShapeOf(typ base.OID) (types.Shape, bool) {
 	if rel == nil || err != nil {
 		return types.Shape{}, false
 	}
+	if rel == l.rel {
+		return l.shape, true
+	}
 	var out types.Shape
 	for i := range rel.Columns {
 		c := &rel.Columns[i]
@@ -189,6 +200,7 @@ func (l *lazyNames) ShapeOf(typ base.OID) (types.Shape, bool) {
 		}
 		out.Columns = append(out.Columns, types.Attribute{Name: c.Name, Type: c.Type, Typmod: c.Typmod})
 	}
+	l.rel, l.shape = rel, out
 	return out, true
 }
 
@@ -206,7 +218,10 @@ func (b *Backend) functions(c *builtins.Context) {
 	b.scope = sysfuncs.Scope{Session: b.s, View: &b.view, Names: &b.names, Host: b.svc.Activity, Opened: b.svc.Opened,
 		Sequences: b.svc.Sequences, Task: b.s.Task, Tx: b.s.Proc.Tx(), Wait: b.s.Hot().Wait, Locks: b.svc.Cluster.Locks,
 		TransactionTime: b.s.Tx.Start, FindPath: b.findPath, Stats: b.svc.Builder.Stats, Notify: b.svc.Notify}
-	c.Session, c.Task, c.Rand = &b.scope, b.s.Task, b.s.Rand
+	c.Session, c.Task, c.Rand = &b.scope, b.s.Task, b.rand
+	if b.s.Rand != nil {
+		c.Rand = b.s.Rand
+	}
 }
 
 // values answers what expressions ask of the session.

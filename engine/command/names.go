@@ -195,14 +195,10 @@ func article(kind byte) string {
 	return "a " + kindName(kind)
 }
 
-// mustOwn fails with 42501 unless the current role owns a relation.
+// mustOwn fails with 42501 unless the current role owns a relation that is not a catalog.
 func (c *Context) mustOwn(d *relation.Desc) error {
-	ok, err := c.View.MemberOf(c.Session.Role, d.Owner)
-	if err != nil {
+	if err := c.mayRewrite(d); err != nil {
 		return err
-	}
-	if !ok {
-		return pgerror.Newf(pgerror.InsufficientPrivilege, "must be owner of %s %s", kindName(d.Kind), d.Name)
 	}
 	if d.System && d.OID < base.FirstNormalOID {
 		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied: \"%s\" is a system catalog", d.Name)

@@ -96,6 +96,7 @@ type functionScan struct {
 	done     bool
 	batch    vector.Batch
 	empty    vector.Batch
+	fields   []types.Field // of the record at hand
 }
 
 func (in *Instance) functionScan(p *plan.FunctionScan) (operator, error) {
@@ -190,11 +191,11 @@ func (s *functionScan) row(x *Context, lane int) (bool, error) {
 			col++
 			continue
 		}
-		fields := types.AppendFields(nil, d)
+		s.fields = types.AppendFields(s.fields[:0], d)
 		for k := range s.widths[i] {
 			v := types.Null
-			if ok && !d.Null && k < len(fields) {
-				v = fields[k].Value
+			if ok && !d.Null && k < len(s.fields) {
+				v = s.fields[k].Value
 			}
 			s.batch.Cols[col].Set(lane, v)
 			col++

@@ -12,8 +12,8 @@ import (
 )
 
 // windowRows keeps the input of a WindowAgg as columns, in blocks of rows numbered from the first row of the input on,
-// across partitions. A block has BatchSize rows, or fewer where rows are wide. Blocks that nothing needs any more are dropped from the front; what exceeds work_mem is on a
-// temporary file and read back when it is asked for.
+// across partitions. A block has BatchSize rows, or fewer where rows are wide. Blocks that nothing needs any more are dropped from
+// the front; what exceeds work_mem is on a temporary file and read back when it is asked for.
 type windowRows struct {
 	variable []bool
 	blocks   []*windowBlock // from block number first on

@@ -119,6 +119,17 @@ func (r *Registry) Reads(database, relation base.OID) *Reads {
 	return made(r, r.reads, key{database, relation}, func() *Reads { return &Reads{} })
 }
 
+// ReadsOf sums up how a table or an index was read; what never was is not made.
+func (r *Registry) ReadsOf(database, relation base.OID) ReadCounts {
+	r.mu.RLock()
+	t := r.reads[key{database, relation}]
+	r.mu.RUnlock()
+	if t == nil {
+		return ReadCounts{}
+	}
+	return t.Sum()
+}
+
 // Database gives the counters of a database, made on first use.
 func (r *Registry) Database(oid base.OID) *Database {
 	return made(r, r.databases, oid, func() *Database { return &Database{} })

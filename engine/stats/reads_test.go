@@ -33,8 +33,11 @@ func TestReads(t *testing.T) {
 	if got := r.CountsOf(1); got != want {
 		t.Fatalf("after the table was dropped: %+v, want %+v", got, want)
 	}
-	if got := r.Reads(1, 2).Sum(); got != (ReadCounts{}) {
+	if got := r.ReadsOf(1, 2); got != (ReadCounts{}) {
 		t.Fatalf("a dropped table still has %+v", got)
+	}
+	if r.ReadsOf(1, 99); len(r.reads) != 0 || *r.Counts(1, 99) != (Table{}) || len(r.tables) != 0 {
+		t.Fatal("asking makes entries")
 	}
 	kept := r.Reads(1, 3)
 	kept.Add(1, &ReadCounts{Scans: 1})

@@ -121,6 +121,16 @@ func (r *Registry) Table(database, relation base.OID) *Table {
 	return made(r, r.tables, key{database, relation}, func() *Table { return &Table{Database: database, Relation: relation} })
 }
 
+// Counts gives the counters of a table for showing them: what was never counted is not made.
+func (r *Registry) Counts(database, relation base.OID) *Table {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if t := r.tables[key{database, relation}]; t != nil {
+		return t
+	}
+	return &Table{}
+}
+
 // made gives an entry of one of the registry's maps, made on first use.
 func made[K comparable, V any](r *Registry, m map[K]*V, k K, first func() *V) *V {
 	r.mu.RLock()

@@ -19,7 +19,7 @@ func registerReads(r registry) {
 				return types.Null, nil
 			}
 			oid := oidArg(a[0])
-			c := s.Stats.Reads(s.statsDatabase(oid), oid).Sum()
+			c := s.Stats.ReadsOf(s.statsDatabase(oid), oid)
 			return types.Int(f(&c)), nil
 		}, "pg_stat_get_"+name)
 	}

@@ -229,7 +229,7 @@ func (s *Scope) counters(table base.OID) *stats.Table {
 	if s.Stats == nil {
 		return nil
 	}
-	return s.Stats.Table(s.statsDatabase(table), table)
+	return s.Stats.Counts(s.statsDatabase(table), table)
 }
 
 // liveTuples is what the last VACUUM or ANALYZE counted and what came and went since.

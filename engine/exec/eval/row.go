@@ -75,6 +75,7 @@ type fieldSelect struct {
 	arg      Node
 	field    int
 	variable bool
+	fields   []types.Field
 	out      vector.Vector
 }
 
@@ -87,8 +88,8 @@ func (x *fieldSelect) Eval(f *Frame, sel []int32, n int) (*vector.Vector, error)
 	err = each(sel, n, func(i int) error {
 		d := types.Null
 		if !v.IsNull(i) {
-			if fields := types.AppendFields(nil, v.Get(i)); x.field <= len(fields) {
-				d = fields[x.field-1].Value
+			if x.fields = types.AppendFields(x.fields[:0], v.Get(i)); x.field <= len(x.fields) {
+				d = x.fields[x.field-1].Value
 			}
 		}
 		x.out.Set(i, d)

@@ -5,6 +5,7 @@ import (
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/query"
 	"manifold/engine/types"
@@ -245,7 +246,7 @@ func (a *analyzer) orderingOf(typ base.OID) (ordering, error) {
 	case t.Kind == 'c':
 		input = types.OIDRecord
 	}
-	class, err := a.defaultClass(403, input, bt)
+	class, err := a.defaultClass(bootstrap.MethodBtree, input, bt)
 	if err != nil {
 		return ordering{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/query"
 	"manifold/engine/types"
@@ -14,9 +15,6 @@ import (
 
 // clauseWindow is what errors call the inside of a window definition.
 const clauseWindow = "window definitions"
-
-// methodBtree is the access method whose operator classes order rows.
-const methodBtree = 403
 
 // supportInRange is the number of a btree operator class's support function for RANGE with offsets.
 const supportInRange = 3
@@ -358,7 +356,7 @@ func (s *state) inRange(sortOp base.OID, offset query.Expr) (base.OID, base.OID,
 	}
 	var family, column base.OID
 	for _, p := range places {
-		if p.Method == methodBtree && p.Purpose == 's' && p.Left == p.Right && (p.Strategy == catalog.StrategyLess || p.Strategy == catalog.StrategyGreater) {
+		if p.Method == bootstrap.MethodBtree && p.Purpose == 's' && p.Left == p.Right && (p.Strategy == catalog.StrategyLess || p.Strategy == catalog.StrategyGreater) {
 			family, column = p.Family, p.Left
 		}
 	}

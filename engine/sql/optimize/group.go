@@ -3,6 +3,7 @@ package optimize
 import (
 	"math"
 
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
 	"manifold/engine/types"
@@ -62,7 +63,7 @@ func (l *level) equality(typ oid) oid {
 			want = types.OIDRecord
 		}
 	}
-	list, err := l.opt.View.Opclasses(methodBtree)
+	list, err := l.opt.View.Opclasses(bootstrap.MethodBtree)
 	l.fail(err)
 	for _, c := range list {
 		if c.Default && c.Input == want {

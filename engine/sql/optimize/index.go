@@ -5,6 +5,7 @@ import (
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/relation"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
@@ -174,7 +175,7 @@ func (l *level) matchKey(x *relation.Index, col int, key query.Expr, r *rel, q q
 	}
 	operator := func(op, fn base.OID, val query.Expr) bool {
 		for _, a := range l.amops(op) {
-			if a.Family == family && a.Method == methodBtree && a.Purpose == 's' && fixedBounds(a.Left, a.Right) {
+			if a.Family == family && a.Method == bootstrap.MethodBtree && a.Purpose == 's' && fixedBounds(a.Left, a.Right) {
 				m.cond.Strategy, m.cond.Op, m.cond.Func, m.cond.Value = a.Strategy, op, fn, val
 				m.eq = a.Strategy == catalog.StrategyEqual
 				m.exact = m.exact && a.Left == a.Right

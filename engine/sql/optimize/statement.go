@@ -3,6 +3,7 @@ package optimize
 import (
 	"manifold/engine/base"
 	"manifold/engine/catalog"
+	"manifold/engine/catalog/bootstrap"
 	"manifold/engine/pgerror"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
@@ -255,14 +256,10 @@ func (p *planner) typeLen(typ base.OID) int16 {
 	return t.Len
 }
 
-const (
-	methodBtree base.OID = 403
-)
-
 // btreeFamily gives the btree family and strategy of an operator; zero for none. Of several the first is taken.
 func (p *planner) btreeFamily(op base.OID) (base.OID, int) {
 	for _, a := range p.amops(op) {
-		if a.Method == methodBtree {
+		if a.Method == bootstrap.MethodBtree {
 			return a.Family, a.Strategy
 		}
 	}
