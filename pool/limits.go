@@ -27,10 +27,16 @@ type UserLimits struct {
 	QueueTimeout time.Duration // in place of the pool's; below zero: the pool's
 }
 
+var processors = runtime.GOMAXPROCS(0)
+
+// Processors is how many processors the machine or the container gave the process when it started. What is sized by them asks
+// here: GOMAXPROCS may be more.
+func Processors() int { return processors }
+
 // resolve fills in what the limits leave open.
 func (l Limits) resolve() Limits {
 	if l.Slots <= 0 {
-		l.Slots = max(4, 2*runtime.GOMAXPROCS(0))
+		l.Slots = max(4, 2*Processors())
 	}
 	l.Parked, l.Queue = orNone(l.Parked), orNone(l.Queue)
 	return l

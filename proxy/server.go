@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"manifold/engine/pgerror"
+	"manifold/pool"
 	"manifold/proxy/park"
 	"manifold/proxy/session"
 )
@@ -70,7 +70,7 @@ func Listen(addrs []Address, limits Limits, clients *session.Config) (*Server, e
 	s := &Server{clients: clients}
 	clients.Admit, clients.Enter, clients.Left = s.admit, s.enter, s.left
 	clients.Logins, clients.Lobby = session.NewLogins(1), session.NewLobby(1)
-	clients.Handshakes = session.NewLogins(max(1, runtime.GOMAXPROCS(0)/2)) // the others are for those who are in
+	clients.Handshakes = session.NewLogins(max(1, pool.Processors()/2)) // the others are for those who are in
 	s.SetLimits(limits)
 	var err error
 	if s.poller, err = park.New(0); err != nil {
@@ -114,7 +114,7 @@ func (s *Server) SetPhase(p Phase) { s.phase.Store(int32(p)) }
 func (s *Server) SetLimits(l Limits) {
 	s.limits.Store(&l)
 	if l.Logins <= 0 {
-		l.Logins = max(4, 2*runtime.GOMAXPROCS(0))
+		l.Logins = max(4, 2*pool.Processors())
 	}
 	s.clients.Logins.SetLimit(l.Logins)
 	s.clients.Lobby.SetLimit(max(1, l.Lobby))

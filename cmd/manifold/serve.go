@@ -76,6 +76,7 @@ func serve(args []string, _ io.Writer) error {
 	}
 	defer s.stopLog()
 	tuneCollector(c)
+	widenScheduler()
 	// The collector waits until the heap has doubled. This much of it is never touched, so it costs addresses and no memory.
 	ballast := make([]byte, c.Headroom)
 	defer runtime.KeepAlive(ballast)
@@ -246,6 +247,16 @@ func tuneCollector(c *config.Config) {
 		limit = c.MemoryLimit
 	}
 	debug.SetMemoryLimit(limit)
+}
+
+// spareThreads is how many threads may run Go code beyond the processors. Whoever flushes the log, or reads a page, holds its place
+// in the runtime for 20 microseconds or more until that notices; with two processors that was half of the server.
+const spareThreads = 2
+
+func widenScheduler() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(pool.Processors() + spareThreads)
+	}
 }
 
 // crash ends the process at once: what it holds in memory may be wrong, the log is right.
