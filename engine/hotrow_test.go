@@ -2,6 +2,7 @@ package engine
 
 import (
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,22 @@ func hotRow(t *testing.T, sessions int) (*Engine, []*client) {
 }
 
 const heat = "update hot set v = v + 1 where id = 1"
+
+// TestHotRowIsFoundByKey: who changes a row by key does not read all its versions, however small the table is said to be.
+func TestHotRowIsFoundByKey(t *testing.T) {
+	_, cs := hotRow(t, 1)
+	cs[0].run("analyze hot")
+	for statement, want := range map[string]string{
+		heat:                             "Index Scan using hot_pkey on hot",
+		"delete from hot where id = 1":   "Index Scan using hot_pkey on hot",
+		"update hot set v = 1":           "Seq Scan on hot",
+		"select v from hot where id = 1": "Seq Scan on hot",
+	} {
+		if got := cs[0].run("explain (costs off) " + statement); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", statement, got)
+		}
+	}
+}
 
 // TestWaitersFollowTheRow: those behind the heir stay in the queue they joined while the row is updated before them: they
 // do not wake and queue anew for each version.

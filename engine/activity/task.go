@@ -42,6 +42,7 @@ type Task struct {
 	Buffers BufferCounts
 
 	tuning *LogTuning
+	crowd  int
 	dep    base.LSN
 	logDep base.LSN
 	held   int
@@ -207,6 +208,17 @@ func (t *Task) TakeDep() base.LSN {
 	d := t.dep
 	t.dep = 0
 	return d
+}
+
+// NoteCrowd records that what the task has just committed was in the way of others, and how many are waiting for locks: they
+// keep the server busy while the answer waits.
+func (t *Task) NoteCrowd(n int) { t.crowd = n }
+
+// TakeCrowd gives the number noted since the last TakeCrowd and forgets it.
+func (t *Task) TakeCrowd() int {
+	n := t.crowd
+	t.crowd = 0
+	return n
 }
 
 // Dep gives the position noted since the last TakeDep.

@@ -2,6 +2,7 @@ package lock
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,44 @@ func TestPass(t *testing.T) {
 	a.o.Close()
 	if s := m.Snapshot(); len(s) != 0 || m.used.Load() != 0 {
 		t.Fatalf("left: %v, used %d", s, m.used.Load())
+	}
+}
+
+// TestWanted: holders learn that somebody has come to wait, heirs that somebody waits already; both until their transaction ends.
+func TestWanted(t *testing.T) {
+	m := New(Options{})
+	a, b, c := newClient(m, 1), newClient(m, 2), newClient(m, 3)
+	row := Tuple(1, 2, base.TID{Block: 3, Offset: 4})
+	wanted := func(clients ...*client) {
+		t.Helper()
+		for _, x := range []*client{a, b, c} {
+			if x.o.Wanted() != slices.Contains(clients, x) {
+				t.Errorf("client %d is wanted: %v", x.o.PID(), x.o.Wanted())
+			}
+		}
+	}
+	a.must(t, m, Request{Tag: row, Mode: Exclusive})
+	wanted()
+	b.start(m, Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Hour})
+	waitQueued(m, b)
+	wanted(a)
+	c.start(m, Request{Tag: row, Mode: Exclusive, DeadlockTimeout: time.Hour})
+	waitQueued(m, c)
+	if m.Waiting() != 2 {
+		t.Errorf("%d wait", m.Waiting())
+	}
+	a.o.ReleaseTransaction()
+	if err := <-b.done; err != nil {
+		t.Fatal(err)
+	}
+	wanted(b)
+	b.o.ReleaseTransaction()
+	if err := <-c.done; err != nil {
+		t.Fatal(err)
+	}
+	wanted()
+	if m.Waiting() != 0 {
+		t.Errorf("%d wait", m.Waiting())
 	}
 }
 

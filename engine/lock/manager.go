@@ -29,6 +29,7 @@ var ErrNotAvailable = pgerror.New(pgerror.LockNotAvailable, "could not obtain lo
 type Manager struct {
 	max   int64
 	used  atomic.Int64
+	await atomic.Int32 // owners that wait
 	parts [partitionCount]partition
 
 	// strong counts, by hash of the tag, the holders of and waiters for relation locks that conflict with weak ones.
@@ -164,9 +165,15 @@ func (m *Manager) acquireShared(task *activity.Task, o *Owner, r Request) error 
 	e.queue = append(e.queue, nil)
 	copy(e.queue[at+1:], e.queue[at:])
 	e.queue[at] = w
+	e.want()
 	p.mu.Unlock()
+	m.await.Add(1)
+	defer m.await.Add(-1)
 	return m.sleep(task, o, r, p)
 }
+
+// Waiting gives the number of owners that wait for a lock.
+func (m *Manager) Waiting() int { return int(m.await.Load()) }
 
 // sleep waits for a queued request to be granted.
 func (m *Manager) sleep(task *activity.Task, o *Owner, r Request, p *partition) error {
@@ -269,6 +276,13 @@ func (m *Manager) stop(w *wait) bool {
 	p.wake(e)
 	p.drop(e)
 	return false
+}
+
+// want tells the holders that somebody waits.
+func (e *entry) want() {
+	for _, h := range e.holds {
+		h.owner.wanted.Store(true)
+	}
 }
 
 func (e *entry) remove(w *wait) {
@@ -482,10 +496,14 @@ func (p *partition) wakeInto(e, next *entry, modes modeMask) {
 			w.since.Store(time.Now().UnixNano())
 			w.passed.Store(true)
 			next.queue = append(next.queue, w)
+			next.want()
 			continue
 		}
 		w.granted, w.entry = true, nil
 		w.ch <- struct{}{}
+	}
+	if len(rest) > 0 {
+		e.want()
 	}
 	clear(e.queue[len(rest):])
 	e.queue = rest

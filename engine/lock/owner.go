@@ -18,6 +18,8 @@ type Owner struct {
 
 	yield atomic.Pointer[func()] // see SetYield
 
+	wanted atomic.Bool // see Wanted
+
 	mu   sync.Mutex // guards fast; uncontended but for takers of strong locks and readers of pg_locks
 	fast [fastSlots]fastSlot
 }
@@ -167,7 +169,13 @@ func (o *Owner) less(k localKey, l local, xact, session int32) {
 }
 
 // ReleaseTransaction releases all locks of the transaction.
-func (o *Owner) ReleaseTransaction() { o.RollbackTo(0) }
+func (o *Owner) ReleaseTransaction() {
+	o.RollbackTo(0)
+	o.wanted.Store(false)
+}
+
+// Wanted tells whether somebody has come to wait for a lock of the owner since its transaction began.
+func (o *Owner) Wanted() bool { return o.wanted.Load() }
 
 // Mark gives the point that RollbackTo returns to (savepoints). Releasing a savepoint needs nothing.
 func (o *Owner) Mark() int { return len(o.log) }

@@ -413,6 +413,9 @@ func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 	}
 	clear(t.cleanup)
 	t.cleanup = t.cleanup[:0]
+	if committed && task != nil && p.owner.Wanted() {
+		task.NoteCrowd(p.m.locks.Waiting())
+	}
 	if t.ident.Top != 0 {
 		for i := range t.ident.Subs {
 			t.unlockXID(t.ident.Subs[i])

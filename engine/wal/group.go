@@ -42,8 +42,19 @@ func (l *Log) tuningOf(own *activity.LogTuning) *activity.LogTuning {
 	return own
 }
 
+// A commit that crowd others or more have been waiting for waits crowdDelay for theirs. They follow each other at once, so that each
+// would have a flush of its own otherwise; what that costs is better spent on them, and they are not done sooner for it.
+const (
+	crowd      = 8
+	crowdDelay = time.Millisecond
+)
+
 // gather waits for others to insert what can be made durable at once. The caller leads and holds nothing.
 func (l *Log) gather(task *activity.Task) {
+	if task.TakeCrowd() >= crowd && !l.o.NoSync {
+		time.Sleep(crowdDelay)
+		return
+	}
 	t := l.tuningOf(task.LogTuning())
 	if busy := l.tuning.Load().busy; t.Delay > 0 && !l.o.NoSync && busy != nil && busy(t.Siblings) {
 		time.Sleep(t.Delay)

@@ -114,6 +114,29 @@ func TestGroupDelay(t *testing.T) {
 	}
 }
 
+// TestCrowdDelay: what many were waiting for is flushed a little later, once.
+func TestCrowdDelay(t *testing.T) {
+	l := mustOpen(t, vfs.NewMem(), testOptions(1), FirstPosition(testOptions(1)))
+	l.SetTuning(activity.LogTuning{}, nil)
+	task := activity.NewTask(1, nil)
+	for n, waits := range map[int]bool{crowd - 1: false, crowd: true} {
+		task.NoteCrowd(n)
+		began := time.Now()
+		if err := l.WaitFlushed(task, insert(t, l, 1, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if waits && time.Since(began) < crowdDelay {
+			t.Errorf("did not wait for %d", n)
+		}
+		if task.TakeCrowd() != 0 {
+			t.Errorf("waits for %d again", n)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // restoreBatch restores the images from a batch, which has them decompressed as long as there is room, and from one that comes
 // after another in the same memory.
 func restoreBatch(t *testing.T, fs vfs.FS, want []page.Page) {

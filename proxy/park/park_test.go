@@ -240,28 +240,30 @@ func TestLeaversHaveTheirOwnTurns(t *testing.T) {
 	}
 }
 
-// TestTurns: groups take turns, those that hold something go first, and every eighth turn does not.
+// TestTurns: groups take turns, those that hold something go first, before them those that others wait for, and every eighth turn
+// goes to the others.
 func TestTurns(t *testing.T) {
 	var q queue
 	names := map[*Seat]string{}
-	add := func(g *Group, n int, urgent bool) {
+	add := func(g *Group, n int, level Level) {
 		for i := range n {
-			s := &Seat{group: g, urgent: urgent}
+			s := &Seat{group: g, level: level}
 			s.entry.Value = s
-			names[s] = fmt.Sprintf("%s%d%v", g.name, i, urgent)
+			names[s] = fmt.Sprintf("%s%d %s", g.name, i, []string{"normal", "holding", "wanted"}[level])
 			q.push(s)
 		}
 	}
 	a, b, c := &Group{name: "a"}, &Group{name: "b"}, &Group{name: "c"}
-	add(a, 20, false)
-	add(b, 2, false)
-	add(c, 9, true)
+	add(a, 20, Normal)
+	add(b, 2, Normal)
+	add(c, 8, Holding)
+	add(b, 1, Wanted)
 	var got []string
 	for s := q.pop(); s != nil; s = q.pop() {
 		got = append(got, names[s])
 	}
-	want := []string{"c0true", "c1true", "c2true", "c3true", "c4true", "c5true", "c6true", "a0false", "c7true", "c8true", "b0false", "a1false",
-		"b1false", "a2false", "a3false"}
+	want := []string{"b0 wanted", "c0 holding", "c1 holding", "c2 holding", "c3 holding", "c4 holding", "c5 holding", "a0 normal", "c6 holding",
+		"c7 holding", "b0 normal", "a1 normal", "b1 normal", "a2 normal", "a3 normal"}
 	if !slices.Equal(got[:len(want)], want) || len(got) != 31 {
 		t.Errorf("%d %v", len(got), got)
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -33,6 +34,8 @@ type Poller struct {
 	stop chan struct{}
 	wg   sync.WaitGroup
 	luck int // of spin; the watching runner's
+
+	wanted atomic.Int32 // clients that rest, and that others wait for
 
 	mu        sync.Mutex
 	limit     int               // runners at work at a time

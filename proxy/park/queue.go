@@ -2,14 +2,18 @@ package park
 
 import "manifold/pool/turns"
 
-// The levels of the queue of ready clients: those that hold something others may wait for go first.
+// Level is how urgent a client is to others.
+type Level uint8
+
+// The levels, the most urgent last.
 const (
-	urgent = iota
-	normal
+	Normal  Level = iota // a client that only begins something
+	Holding              // one that holds something others may wait for
+	Wanted               // one that holds what others wait for
 	levels
 )
 
-// starveEvery is the rhythm of turns that go to the second level although the first has clients.
+// starveEvery is the rhythm of turns that go to the last level although those before it have clients.
 const starveEvery = 8
 
 // queue holds the ready clients: in each level the groups take turns, and within a group the first comes first.
@@ -20,11 +24,7 @@ type queue struct {
 }
 
 func (q *queue) push(s *Seat) {
-	level := normal
-	if s.urgent {
-		level = urgent
-	}
-	q.levels[level].Push(&s.group.lines[level], &s.entry)
+	q.levels[s.level].Push(&s.group.lines[s.level], &s.entry)
 	q.n++
 }
 
@@ -35,13 +35,15 @@ func (q *queue) pop() *Seat {
 	}
 	q.turns++
 	q.n--
-	first, second := urgent, normal
 	if q.turns%starveEvery == 0 {
-		first, second = second, first
+		if s, ok := q.levels[Normal].Pop(); ok {
+			return s
+		}
 	}
-	s, ok := q.levels[first].Pop()
-	if !ok {
-		s, _ = q.levels[second].Pop()
+	for level := int(Wanted); level >= 0; level-- {
+		if s, ok := q.levels[level].Pop(); ok {
+			return s
+		}
 	}
-	return s
+	return nil
 }

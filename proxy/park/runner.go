@@ -65,9 +65,11 @@ func (r *Runner) loop() {
 func (r *Runner) serve(s *Seat) {
 	s.state.Store(running)
 	for s.client.Run(r) == Rest {
+		s.count(1)
 		if s.state.CompareAndSwap(running, parked) {
 			return
 		}
+		s.count(-1)
 		s.state.Store(running) // something came between its last look and now
 	}
 }
@@ -78,6 +80,13 @@ func (r *Runner) nextSeat() *Seat {
 	p.mu.Lock()
 	r.backLocked()
 	for looked := false; ; {
+		if !looked && p.queue.n > 0 && p.wanted.Load() > 0 { // the message that others wait for may have come
+			looked = true
+			p.mu.Unlock()
+			n := p.look(r.events[:])
+			p.take(r.events[:n])
+			p.mu.Lock()
+		}
 		if p.active <= p.limit {
 			if s := p.queue.pop(); s != nil {
 				r.foundLocked()

@@ -45,7 +45,7 @@ type Seat struct {
 	hung   atomic.Bool                   // the peer has closed its side
 	news   atomic.Pointer[chan struct{}] // has room for one: for a client that waits while it runs; nil until one has
 	entry  turns.Entry[*Seat]            // guarded by p.mu: in a line of its group
-	urgent bool                          // set by the client before it rests
+	level  Level                         // set by the client before it rests
 	heavy  bool                          // likewise
 }
 
@@ -158,9 +158,9 @@ func (s *Seat) listen() (news <-chan struct{}, fresh bool) {
 // Forget gives the memory of waits up, when more are not likely. The client calls it while it runs.
 func (s *Seat) Forget() { s.news.Store(nil) }
 
-// Expect says what is known of the client's next run: urgent, that it goes before those that only begin something; heavy,
-// that it may take long, so that others should not wait for its end. The client calls it before it rests.
-func (s *Seat) Expect(urgent, heavy bool) { s.urgent, s.heavy = urgent, heavy }
+// Expect says what is known of the client's next run: how urgent it is, and whether it is heavy, so that it may take long and
+// others should not wait for its end. The client calls it before it rests.
+func (s *Seat) Expect(level Level, heavy bool) { s.level, s.heavy = level, heavy }
 
 // Wake makes the client run soon, from any goroutine, though nothing has arrived; a client that runs is run once more.
 func (s *Seat) Wake() {
@@ -169,6 +169,13 @@ func (s *Seat) Wake() {
 		s.p.queue.push(s)
 		s.p.fillLocked()
 		s.p.mu.Unlock()
+	}
+}
+
+// count keeps count of the clients that rest and are wanted.
+func (s *Seat) count(n int32) {
+	if s.level == Wanted {
+		s.p.wanted.Add(n)
 	}
 }
 
@@ -182,6 +189,7 @@ func (s *Seat) signal() bool {
 			}
 		case parked:
 			if s.state.CompareAndSwap(parked, queued) {
+				s.count(-1)
 				return true
 			}
 		default:

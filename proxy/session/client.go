@@ -144,7 +144,7 @@ func (c *Client) loop() bool {
 		}
 		c.giveBack()
 		if c.s.Tx.Block && c.enter() {
-			c.seat.Load().Expect(true, false)
+			c.seat.Load().Expect(park.Holding, false)
 			return true
 		}
 		if c.flush() != nil {
@@ -156,7 +156,7 @@ func (c *Client) loop() bool {
 				return false
 			}
 			c.startIdle()
-			c.seat.Load().Expect(c.class() == pool.Holder, c.heavy)
+			c.seat.Load().Expect(c.level(), c.heavy)
 			return true
 		}
 		var err error

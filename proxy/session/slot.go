@@ -7,6 +7,7 @@ import (
 	"manifold/engine/pgerror"
 	"manifold/engine/session"
 	"manifold/pool"
+	"manifold/proxy/park"
 )
 
 // take gets a slot and a backend, unless the client still has them.
@@ -31,6 +32,17 @@ func (c *Client) class() pool.Class {
 		return pool.Long
 	}
 	return pool.Normal
+}
+
+// level tells the same to the poller.
+func (c *Client) level() park.Level {
+	switch {
+	case c.class() != pool.Holder:
+		return park.Normal
+	case c.s.Proc != nil && c.s.Proc.Owner().Wanted():
+		return park.Wanted
+	}
+	return park.Holding
 }
 
 // enter makes the transaction block known to the pool. One that has done nothing may have to wait for a moment with its answer:
