@@ -159,11 +159,11 @@ func (s *indexScan) killDead(x *Context, chunk []base.TID, n int) error {
 			k++
 			continue
 		}
-		f, err := s.table.Fetch(&x.view, chunk[i], &s.miss)
+		dead, err := s.table.AllDead(&x.view, chunk[i])
 		if err != nil {
 			return err
 		}
-		if f.AllDead {
+		if dead {
 			s.scan.Kill(s.done + i)
 		}
 	}

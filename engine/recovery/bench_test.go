@@ -81,8 +81,10 @@ func BenchmarkHotUpdate(b *testing.B) {
 		var f heap.Fetched
 		for k := 0; err == nil && f.Row == nil && k < len(tids); k++ {
 			f, err = s.tab.Fetch(&view, tids[k], &s.buf)
-			if f.AllDead {
-				s.scan.Kill(k)
+			if dead := false; err == nil && f.Row == nil {
+				if dead, err = s.tab.AllDead(&view, tids[k]); dead {
+					s.scan.Kill(k)
+				}
 			}
 		}
 		if err != nil || f.Row == nil {

@@ -181,7 +181,11 @@ func (s *sess) find(snap *mvcc.Snapshot, k int64) (base.TID, []types.Datum, erro
 			if f.Row != nil {
 				return f.TID, s.tab.Layout.Deform(make([]types.Datum, 3), f.Row), nil
 			}
-			if f.AllDead {
+			dead, err := s.tab.AllDead(&v, tid)
+			if err != nil {
+				return base.TID{}, nil, err
+			}
+			if dead {
 				s.scan.Kill(i)
 			}
 		}

@@ -20,9 +20,8 @@ func appendTuple(dst []byte, t tuple.Tuple) []byte {
 
 // Fetched says what Fetch found.
 type Fetched struct {
-	Row     tuple.Tuple // the visible version, in the caller's buffer; nil when there is none
-	TID     base.TID    // its address
-	AllDead bool        // no version is visible to anyone: index entries that lead here may be killed
+	Row tuple.Tuple // the visible version, in the caller's buffer; nil when there is none
+	TID base.TID    // its address
 }
 
 // Fetch finds the version of the row at an index entry's address that the view sees, following the chain of versions on
@@ -36,7 +35,6 @@ func (t *Table) Fetch(v *mvcc.View, tid base.TID, buf *[]byte) (f Fetched, err e
 	b.RLock()
 	p := b.Page()
 	hinted := false
-	f.AllDead = true
 	serial := t.serial(v)
 	var c chainWalk
 	for tup := c.start(p, tid.Offset); tup != nil; tup = c.next(p, tup) {
@@ -53,12 +51,8 @@ func (t *Table) Fetch(v *mvcc.View, tid base.TID, buf *[]byte) (f Fetched, err e
 		}
 		if ok {
 			*buf = appendTuple((*buf)[:0], tup)
-			f.Row, f.TID, f.AllDead = *buf, base.TID{Block: tid.Block, Offset: c.at}, false
+			f.Row, f.TID = *buf, base.TID{Block: tid.Block, Offset: c.at}
 			break
-		}
-		if f.AllDead {
-			r, _, _ := mvcc.Removable(t.s.txns, v.HorizonLSN(), tup)
-			f.AllDead = r == mvcc.Remove
 		}
 	}
 	if hinted {
@@ -66,6 +60,25 @@ func (t *Table) Fetch(v *mvcc.View, tid base.TID, buf *[]byte) (f Fetched, err e
 	}
 	b.RUnlockRelease()
 	return f, err
+}
+
+// AllDead tells whether no version of the row at an index entry's address is visible to anyone, so that the entry may be killed.
+func (t *Table) AllDead(v *mvcc.View, tid base.TID) (bool, error) {
+	b, err := t.s.pool.Pin(v.Task, t.tag(tid.Block))
+	if err != nil {
+		return false, err
+	}
+	v.Refresh()
+	b.RLock()
+	defer b.RUnlockRelease()
+	p := b.Page()
+	var c chainWalk
+	for tup := c.start(p, tid.Offset); tup != nil; tup = c.next(p, tup) {
+		if r, _, _ := mvcc.Removable(t.s.txns, v.HorizonLSN(), tup); r != mvcc.Remove {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // FetchVersion copies the row version at exactly tid over buf's bytes, whoever sees it; nil when there is none.
