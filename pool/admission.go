@@ -9,10 +9,12 @@ import (
 
 const (
 	// openPerSlot and openLeast say how many transactions are at work at a time before new ones wait.
-	openPerSlot = 8
-	openLeast   = 64
+	openPerSlot = 4
+	openLeast   = 32
 	// idleAfter and stuckAfter are how long a transaction may wait for its client, or for others, and still count as at work.
-	idleAfter  = 2 * time.Millisecond
+	// A client whose message may have arrived already is given lateAfter.
+	idleAfter  = 500 * time.Microsecond
+	lateAfter  = 6 * time.Millisecond
 	stuckAfter = 50 * time.Millisecond
 	// patience is how long a new transaction waits before it may come in although there is no room: one each lookAgain.
 	patience  = 250 * time.Millisecond
@@ -25,6 +27,7 @@ const (
 type admission struct {
 	mu      sync.Mutex
 	limit   int                    // guarded by mu
+	behind  func() bool            // guarded by mu; see Limits.Behind
 	working int                    // guarded by mu; transactions at work
 	waits   [2]turns.Line[*member] // guarded by mu; those of them that wait, for their client or for others, the longest first
 	queue   turns.Queue[*member]   // guarded by mu; new ones
@@ -187,7 +190,11 @@ func (a *admission) pauseLocked(m *member, kind uint8, now time.Time) {
 
 // forgetLocked stops counting transactions that have waited for too long.
 func (a *admission) forgetLocked(now time.Time) {
-	for kind, limit := range [...]time.Duration{forClient: idleAfter, forOthers: stuckAfter} {
+	idle := idleAfter
+	if a.behind != nil && a.behind() {
+		idle = lateAfter
+	}
+	for kind, limit := range [...]time.Duration{forClient: idle, forOthers: stuckAfter} {
 		w := &a.waits[kind]
 		for e := w.First(); e != nil && now.Sub(e.Value.since) > limit; e = w.First() {
 			w.Remove(e)

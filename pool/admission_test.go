@@ -2,6 +2,7 @@ package pool
 
 import (
 	"testing"
+	"time"
 
 	"manifold/engine/activity"
 )
@@ -130,4 +131,32 @@ func TestNobodyWaitsLong(t *testing.T) {
 	if n := p.admission.queue.Len(); n != 0 {
 		t.Errorf("%d wait that are gone", n)
 	}
+}
+
+// TestLateClients: while messages wait for a processor, a client's pause counts as work for longer.
+func TestLateClients(t *testing.T) {
+	behind := true
+	p := newPool(t, Limits{Slots: 4, Behind: func() bool { return behind }})
+	a := &p.admission
+	l := p.NewLease(activity.NewTask(1, nil), "u", false)
+	if begin(t, l) != nil {
+		t.Fatal("there was room")
+	}
+	since := l.member.since
+	for _, c := range []struct {
+		behind  bool
+		after   time.Duration
+		working int
+	}{{true, lateAfter, 1}, {false, idleAfter, 1}, {false, idleAfter + 1, 0}} {
+		behind = c.behind
+		a.mu.Lock()
+		a.forgetLocked(since.Add(c.after))
+		if a.working != c.working {
+			t.Errorf("behind %v, after %s: %d at work", c.behind, c.after, a.working)
+		}
+		a.mu.Unlock()
+	}
+	goOn(t, l)
+	l.Rest(false)
+	l.Release()
 }

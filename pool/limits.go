@@ -18,6 +18,9 @@ type Limits struct {
 	QueueTimeout time.Duration // how long Normal and Long wait for a slot while the pool is open; 0 is for ever
 
 	Users map[string]UserLimits // by name; those that are not named have no limits of their own
+
+	// Behind tells whether messages of clients are waiting for a processor; nil: never.
+	Behind func() bool
 }
 
 // UserLimits bound what one user has of a pool. Statements that hold something others may wait for are let in all the same.

@@ -83,7 +83,7 @@ type user struct {
 func New(name string, limits Limits, open func() (Backend, error)) (*Pool, error) {
 	limits = limits.resolve()
 	p := &Pool{limits: limits, free: limits.Slots, turn: Normal, users: map[string]*user{}}
-	p.admission.limit = limits.admission()
+	p.admission.limit, p.admission.behind = limits.admission(), limits.Behind
 	p.name.Store(&name)
 	p.house.residents = map[*resident]bool{}
 	var err error
@@ -133,7 +133,7 @@ func (p *Pool) SetLimits(limits Limits) {
 	p.dispatchLocked()
 	p.mu.Unlock()
 	p.admission.mu.Lock()
-	p.admission.limit = limits.admission()
+	p.admission.limit, p.admission.behind = limits.admission(), limits.Behind
 	p.admission.mu.Unlock()
 }
 

@@ -120,6 +120,9 @@ func (s *Server) SetLimits(l Limits) {
 	s.clients.Lobby.SetLimit(max(1, l.Lobby))
 }
 
+// Behind tells whether messages of clients are waiting for a processor.
+func (s *Server) Behind() bool { return s.poller.Behind() }
+
 // Limits gives the limits.
 func (s *Server) Limits() Limits { return *s.limits.Load() }
 

@@ -9,8 +9,8 @@ import (
 	"manifold/proxy/session"
 )
 
-// poolLimits gives the limits of the databases' pools, by name.
-func poolLimits(c *config.Config) func(database string) pool.Limits {
+// poolLimits gives the limits of the databases' pools, by name; behind is pool.Limits.Behind.
+func poolLimits(c *config.Config, behind func() bool) func(database string) pool.Limits {
 	users := map[string]pool.UserLimits{}
 	for name, u := range c.Users {
 		users[name] = pool.UserLimits{Slots: u.Backends, Queue: u.QueueLimit, QueueTimeout: u.QueueTimeout}
@@ -21,7 +21,7 @@ func poolLimits(c *config.Config) func(database string) pool.Limits {
 			p = d.Pool
 		}
 		return pool.Limits{Slots: p.Backends, Reserve: p.Reserve, Parked: p.ParkedLimit, Queue: p.QueueLimit, QueueTimeout: p.QueueTimeout,
-			Users: users}
+			Users: users, Behind: behind}
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *server) start(c *config.Config) error {
 	if err := s.open(c); err != nil {
 		return err
 	}
-	s.pools = pool.NewPools(poolLimits(c), func(base.OID) (pool.Backend, error) { return s.engine.NewBackend(), nil })
+	s.pools = pool.NewPools(poolLimits(c, s.front.Behind), func(base.OID) (pool.Backend, error) { return s.engine.NewBackend(), nil })
 	cfg.Engine, cfg.Pools = host{s.engine}, s.pools
 	if cfg.Console, err = s.console(); err != nil {
 		return err

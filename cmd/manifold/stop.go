@@ -88,7 +88,7 @@ func (s *server) reload() {
 	if err := s.engine.SetSettings(settings(c)); err != nil {
 		s.log.Warn("parameters of sessions were not changed: %v", err)
 	}
-	s.pools.SetLimits(poolLimits(c))
+	s.pools.SetLimits(poolLimits(c, s.front.Behind))
 	s.front.SetLimits(s.clientLimits(c))
 	s.log.SetOptions(logOptions(c))
 	tuneCollector(c)

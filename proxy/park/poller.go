@@ -112,6 +112,9 @@ func (p *Poller) Stat() Stat {
 	return st
 }
 
+// Behind tells whether clients are waiting for a runner.
+func (p *Poller) Behind() bool { return p.queue.seen.Load() > 0 }
+
 // watch waits for events; false when the poller is closed. One runner at a time does.
 func (p *Poller) watch(events []unix.EpollEvent) (int, bool) {
 	n := p.spin(events)

@@ -1,6 +1,10 @@
 package park
 
-import "manifold/pool/turns"
+import (
+	"sync/atomic"
+
+	"manifold/pool/turns"
+)
 
 // Level is how urgent a client is to others.
 type Level uint8
@@ -20,12 +24,14 @@ const starveEvery = 8
 type queue struct {
 	levels [levels]turns.Queue[*Seat]
 	n      int
+	seen   atomic.Int32 // n, for those without the mutex
 	turns  int
 }
 
 func (q *queue) push(s *Seat) {
 	q.levels[s.level].Push(&s.group.lines[s.level], &s.entry)
 	q.n++
+	q.seen.Store(int32(q.n))
 }
 
 // pop takes the client whose turn it is; nil when none is ready.
@@ -35,6 +41,7 @@ func (q *queue) pop() *Seat {
 	}
 	q.turns++
 	q.n--
+	q.seen.Store(int32(q.n))
 	if q.turns%starveEvery == 0 {
 		if s, ok := q.levels[Normal].Pop(); ok {
 			return s

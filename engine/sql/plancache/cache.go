@@ -39,6 +39,7 @@ type Variant struct {
 	Sizes []Size
 
 	mu    sync.Mutex // guards free
+	more  sync.Pool  // of *exec.Instance, those beyond keep
 	free  []*exec.Instance
 	keep  int
 	bytes int64
@@ -96,7 +97,8 @@ func (v *Variant) Take() *exec.Instance {
 	defer v.mu.Unlock()
 	n := len(v.free)
 	if n == 0 {
-		return nil
+		in, _ := v.more.Get().(*exec.Instance)
+		return in
 	}
 	in := v.free[n-1]
 	v.free[n-1] = nil
@@ -104,13 +106,15 @@ func (v *Variant) Take() *exec.Instance {
 	return in
 }
 
-// Put gives an instance back; it is dropped when there are enough.
+// Put gives an instance back; what is kept beyond keep goes when the collector runs.
 func (v *Variant) Put(in *exec.Instance) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.free) < v.keep {
 		v.free = append(v.free, in)
+		return
 	}
+	v.more.Put(in)
 }
 
 // Cache is the plans of one database. It is safe for concurrent use.
