@@ -413,8 +413,12 @@ func (t *Tx) finish(task *activity.Task, committed bool, lsn base.LSN) {
 	}
 	clear(t.cleanup)
 	t.cleanup = t.cleanup[:0]
-	if committed && task != nil && p.owner.Wanted() {
-		task.NoteCrowd(p.m.locks.Waiting())
+	if task != nil {
+		crowd := 0
+		if committed && p.owner.Wanted() {
+			crowd = p.m.locks.Waiting()
+		}
+		task.NoteCrowd(crowd)
 	}
 	if t.ident.Top != 0 {
 		for i := range t.ident.Subs {

@@ -240,8 +240,8 @@ func TestLeaversHaveTheirOwnTurns(t *testing.T) {
 	}
 }
 
-// TestTurns: groups take turns, those that hold something go first, before them those that others wait for, and every eighth turn
-// goes to the others.
+// TestTurns: groups take turns, those that hold something go first, before them those that others wait for, and of eight turns one
+// goes to each of the others.
 func TestTurns(t *testing.T) {
 	var q queue
 	names := map[*Seat]string{}
@@ -257,14 +257,14 @@ func TestTurns(t *testing.T) {
 	add(a, 20, Normal)
 	add(b, 2, Normal)
 	add(c, 8, Holding)
-	add(b, 1, Wanted)
+	add(b, 5, Wanted)
 	var got []string
 	for s := q.pop(); s != nil; s = q.pop() {
 		got = append(got, names[s])
 	}
-	want := []string{"b0 wanted", "c0 holding", "c1 holding", "c2 holding", "c3 holding", "c4 holding", "c5 holding", "a0 normal", "c6 holding",
-		"c7 holding", "b0 normal", "a1 normal", "b1 normal", "a2 normal", "a3 normal"}
-	if !slices.Equal(got[:len(want)], want) || len(got) != 31 {
+	want := []string{"b0 wanted", "b1 wanted", "b2 wanted", "c0 holding", "b3 wanted", "b4 wanted", "c1 holding", "a0 normal", "c2 holding",
+		"c3 holding", "c4 holding", "c5 holding", "c6 holding", "c7 holding", "b0 normal", "a1 normal", "b1 normal", "a2 normal", "a3 normal"}
+	if !slices.Equal(got[:len(want)], want) || len(got) != 35 {
 		t.Errorf("%d %v", len(got), got)
 	}
 }

@@ -17,7 +17,7 @@ const (
 	levels
 )
 
-// starveEvery is the rhythm of turns that go to the last level although those before it have clients.
+// starveEvery is the rhythm of turns that go to a lower level although those above it have clients: one to each.
 const starveEvery = 8
 
 // queue holds the ready clients: in each level the groups take turns, and within a group the first comes first.
@@ -42,10 +42,15 @@ func (q *queue) pop() *Seat {
 	q.turns++
 	q.n--
 	q.seen.Store(int32(q.n))
-	if q.turns%starveEvery == 0 {
-		if s, ok := q.levels[Normal].Pop(); ok {
-			return s
-		}
+	first := Wanted
+	switch q.turns % starveEvery {
+	case 0:
+		first = Normal
+	case starveEvery / 2:
+		first = Holding
+	}
+	if s, ok := q.levels[first].Pop(); ok {
+		return s
 	}
 	for level := int(Wanted); level >= 0; level-- {
 		if s, ok := q.levels[level].Pop(); ok {
