@@ -42,17 +42,19 @@ func (l *Log) tuningOf(own *activity.LogTuning) *activity.LogTuning {
 	return own
 }
 
-// A commit that crowd others or more have been waiting for waits crowdDelay for theirs. They follow each other at once, so that each
-// would have a flush of its own otherwise; what that costs is better spent on them, and they are not done sooner for it.
+// A commit that others have been waiting for, crowd of them or more, waits for theirs, crowdShare for each. They follow each other at
+// once, so that each would have a flush of its own otherwise; what that costs is better spent on them, and while they last nobody
+// misses the client whose answer waits.
 const (
 	crowd      = 8
-	crowdDelay = time.Millisecond
+	crowdShare = 125 * time.Microsecond
+	crowdDelay = 2 * time.Millisecond // at most
 )
 
 // gather waits for others to insert what can be made durable at once. The caller leads and holds nothing.
 func (l *Log) gather(task *activity.Task) {
-	if task.TakeCrowd() >= crowd && !l.o.NoSync {
-		time.Sleep(crowdDelay)
+	if n := task.TakeCrowd(); n >= crowd && !l.o.NoSync {
+		time.Sleep(min(time.Duration(n)*crowdShare, crowdDelay))
 		return
 	}
 	t := l.tuningOf(task.LogTuning())

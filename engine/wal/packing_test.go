@@ -119,13 +119,13 @@ func TestCrowdDelay(t *testing.T) {
 	l := mustOpen(t, vfs.NewMem(), testOptions(1), FirstPosition(testOptions(1)))
 	l.SetTuning(activity.LogTuning{}, nil)
 	task := activity.NewTask(1, nil)
-	for n, waits := range map[int]bool{crowd - 1: false, crowd: true} {
+	for n, delay := range map[int]time.Duration{crowd - 1: 0, crowd: crowd * crowdShare, 1000: crowdDelay} {
 		task.NoteCrowd(n)
 		began := time.Now()
 		if err := l.WaitFlushed(task, insert(t, l, 1, nil)); err != nil {
 			t.Fatal(err)
 		}
-		if waits && time.Since(began) < crowdDelay {
+		if time.Since(began) < delay {
 			t.Errorf("did not wait for %d", n)
 		}
 		if task.TakeCrowd() != 0 {

@@ -21,6 +21,7 @@ const (
 	alert     = 250 * time.Microsecond // how often events are looked for while runners stay long with their clients
 	keepIdle  = 64                     // runners that are kept for later
 	spinTime  = 30 * time.Microsecond  // how long the watching runner looks before it sleeps
+	hotSpin   = 12 * time.Microsecond  // likewise, while clients wait for each other
 	spinLuck  = 4                      // failures more than successes that end spinning
 	spinPause = 64                     // looks without spinning before it is tried again
 	yieldAt   = 16                     // clients after which a runner lets other goroutines have the processor
@@ -135,7 +136,11 @@ func (p *Poller) spin(events []unix.EpollEvent) int {
 		p.luck++
 		return 0
 	}
-	for until := time.Now().Add(spinTime); time.Now().Before(until); {
+	limit := spinTime
+	if p.wanted.Load() > 0 { // there is other work for the processors
+		limit = hotSpin
+	}
+	for until := time.Now().Add(limit); time.Now().Before(until); {
 		if n := p.look(events); n > 0 {
 			p.luck = min(p.luck+1, spinLuck)
 			return n
