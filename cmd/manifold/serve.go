@@ -253,9 +253,11 @@ func tuneCollector(c *config.Config) {
 // in the runtime for 20 microseconds or more until that notices; with two processors that was half of the server.
 const spareThreads = 2
 
+// widenScheduler lets the spare threads run. Where the container has less than the machine, more threads than that would use its
+// share of time up early, and all stand still until the next.
 func widenScheduler() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(pool.Processors() + spareThreads)
+	if n := pool.Processors(); os.Getenv("GOMAXPROCS") == "" && n == runtime.NumCPU() {
+		runtime.GOMAXPROCS(n + spareThreads)
 	}
 }
 
