@@ -68,7 +68,7 @@ func (t *Task) SetPressure(pressed *atomic.Bool, patience time.Duration) {
 // Every lookAt calls Breathe looks whether the task has had the processor for longer than share.
 const (
 	lookAt = 4
-	share  = 350 * time.Microsecond
+	share  = 800 * time.Microsecond
 )
 
 // BeginSlice says that the task has just got its slot.
@@ -86,18 +86,21 @@ func (t *Task) Breathe() error {
 			t.makeRoom(now)
 		}
 		if t.had(now) {
-			giveWay()
+			t.giveWay()
 		}
 	}
 	return t.Interrupted()
 }
 
 // giveWay lets other goroutines have the thread's place in the runtime, and other threads the processor: there are more threads than
-// processors, and one that computes would otherwise keep those that answer waiting for the kernel's whole slice, some 3 ms.
-func giveWay() {
+// processors, and one that computes would otherwise keep those that answer waiting for the kernel's whole slice, some 3 ms. Work
+// behind the clients' backs does not wait for other threads: what it looks at keeps old row versions from being removed.
+func (t *Task) giveWay() {
 	runtime.Gosched()
-	// Cannot fail. It is no matter for the runtime's scheduler: like being preempted, it takes nothing but time.
-	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+	if t.slots != nil {
+		// Cannot fail. It is no matter for the runtime's scheduler: like being preempted, it takes nothing but time.
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
+	}
 }
 
 // had tells whether the task has had its share of the processor; then the next begins when it is asked again.
