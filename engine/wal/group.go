@@ -53,12 +53,15 @@ const (
 
 // gather waits for others to insert what can be made durable at once. The caller leads and holds nothing.
 func (l *Log) gather(task *activity.Task) {
-	if n := task.TakeCrowd(); n >= crowd && !l.o.NoSync {
-		time.Sleep(min(time.Duration(n)*crowdShare, crowdDelay))
-		return
+	var delay time.Duration
+	if n := task.TakeCrowd(); n >= crowd {
+		delay = min(time.Duration(n)*crowdShare, crowdDelay)
 	}
 	t := l.tuningOf(task.LogTuning())
-	if busy := l.tuning.Load().busy; t.Delay > 0 && !l.o.NoSync && busy != nil && busy(t.Siblings) {
-		time.Sleep(t.Delay)
+	if busy := l.tuning.Load().busy; t.Delay > delay && busy != nil && busy(t.Siblings) {
+		delay = t.Delay
+	}
+	if delay > 0 && !l.o.NoSync {
+		time.Sleep(delay)
 	}
 }
