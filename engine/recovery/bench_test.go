@@ -81,7 +81,8 @@ func BenchmarkHotUpdate(b *testing.B) {
 		var f heap.Fetched
 		for k := 0; err == nil && f.Row == nil && k < len(tids); k++ {
 			f, err = s.tab.Fetch(&view, tids[k], &s.buf)
-			if dead := false; err == nil && f.Row == nil {
+			if err == nil && f.Row == nil {
+				var dead bool
 				if dead, err = s.tab.AllDead(&view, tids[k]); dead {
 					s.scan.Kill(k)
 				}

@@ -106,7 +106,7 @@ func (p *Poller) Close() {
 func (p *Poller) Stat() Stat {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	st := Stat{Ready: p.queue.n, Active: p.active, Runners: p.total}
+	st := Stat{Ready: int(p.queue.n.Load()), Active: p.active, Runners: p.total}
 	for _, g := range p.groups {
 		st.Seats += g.seats
 	}
@@ -114,7 +114,7 @@ func (p *Poller) Stat() Stat {
 }
 
 // Behind tells whether clients are waiting for a runner.
-func (p *Poller) Behind() bool { return p.queue.seen.Load() > 0 }
+func (p *Poller) Behind() bool { return p.queue.n.Load() > 0 }
 
 // watch waits for events; false when the poller is closed. One runner at a time does.
 func (p *Poller) watch(events []unix.EpollEvent) (int, bool) {
@@ -196,7 +196,7 @@ func (p *Poller) take(events []unix.EpollEvent) {
 
 // fillLocked wakes runners as long as clients wait for one and fewer are at work than may be.
 func (p *Poller) fillLocked() {
-	for p.active < p.limit && p.queue.n > p.searching {
+	for p.active < p.limit && int(p.queue.n.Load()) > p.searching {
 		p.wakeLocked()
 	}
 }

@@ -23,25 +23,22 @@ const starveEvery = 8
 // queue holds the ready clients: in each level the groups take turns, and within a group the first comes first.
 type queue struct {
 	levels [levels]turns.Queue[*Seat]
-	n      int
-	seen   atomic.Int32 // n, for those without the mutex
+	n      atomic.Int32 // clients; changed with the mutex only
 	turns  int
 }
 
 func (q *queue) push(s *Seat) {
 	q.levels[s.level].Push(&s.group.lines[s.level], &s.entry)
-	q.n++
-	q.seen.Store(int32(q.n))
+	q.n.Add(1)
 }
 
 // pop takes the client whose turn it is; nil when none is ready.
 func (q *queue) pop() *Seat {
-	if q.n == 0 {
+	if q.n.Load() == 0 {
 		return nil
 	}
 	q.turns++
-	q.n--
-	q.seen.Store(int32(q.n))
+	q.n.Add(-1)
 	first := Wanted
 	switch q.turns % starveEvery {
 	case 0:

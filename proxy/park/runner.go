@@ -80,7 +80,7 @@ func (r *Runner) nextSeat() *Seat {
 	p.mu.Lock()
 	r.backLocked()
 	for looked := false; ; {
-		if !looked && p.queue.n > 0 && p.wanted.Load() > 0 { // the message that others wait for may have come
+		if !looked && p.queue.n.Load() > 0 && p.wanted.Load() > 0 { // the message that others wait for may have come
 			looked = true
 			p.mu.Unlock()
 			n := p.look(r.events[:])

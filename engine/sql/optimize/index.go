@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"math"
+	"slices"
 
 	"manifold/engine/base"
 	"manifold/engine/catalog"
@@ -396,9 +397,9 @@ func (l *level) addIndexPath(r *rel, x *relation.Index, keys []query.Expr, m []k
 	p.startup, p.total = startup, startup+total-startup
 	if !l.set.EnableIndexScan && !only {
 		p.startup, p.total = p.startup+1e10, p.total+1e10
-	} else if one && need.empty() && l.q.Result == r.rte && len(r.paths) > 0 && r.paths[0].kind == pathSeq {
+	} else if one && need.empty() && l.q.Result == r.rte {
 		// Who changes rows by key makes versions of them: the scan of a table that is small by its statistics would meet them all.
-		r.paths = r.paths[1:]
+		r.paths = slices.DeleteFunc(r.paths, func(q *path) bool { return q.kind == pathSeq })
 	}
 	r.paths = addPath(r.paths, p, true)
 }
