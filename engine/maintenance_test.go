@@ -100,3 +100,35 @@ func TestAnalyzeLeavesWideValues(t *testing.T) {
 		t.Errorf("%d pages were looked at", read)
 	}
 }
+
+// TestAnalyzeHoldsNothingBack: while ANALYZE reads a table, what others have left behind since it began may go.
+func TestAnalyzeHoldsNothingBack(t *testing.T) {
+	e := slowVacuums(t)
+	c := connect(t, e)
+	c.run("create table big (a int, b text); insert into big select i, repeat('x', 500) from generate_series(1, 20000) i")
+	oid := tableOID(c, "big")
+	done := make(chan error, 1)
+	task := activity.NewTask(0, nil)
+	go func() { done <- e.Maintain(task, c.s.Database.OID, oid, false, true) }()
+	for c.run("select count(*) from pg_stat_activity where backend_type = 'autovacuum worker' and wait_event = 'VacuumDelay'") != "1" {
+		select {
+		case err := <-done:
+			t.Fatalf("ANALYZE ended: %v", err)
+		default:
+		}
+	}
+	if got := c.run("delete from big where a = 1"); got != "DELETE 1" {
+		t.Fatal(got)
+	}
+	for deleted := e.cluster.Txns.Now(); e.cluster.Txns.RefreshHorizon() < deleted; {
+		select {
+		case err := <-done:
+			t.Fatalf("the horizon stayed until ANALYZE ended: %v", err)
+		default:
+		}
+	}
+	task.Cancel(pgerror.New(pgerror.QueryCanceled, "enough"))
+	if err := <-done; pgerror.Code(err) != pgerror.QueryCanceled {
+		t.Errorf("ANALYZE ended with %v", err)
+	}
+}

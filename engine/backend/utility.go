@@ -212,6 +212,7 @@ func (b *Backend) commandContext(text string) (*commandContext, error) {
 	}
 	c.Editor = &catalog.Editor{Opened: b.svc.Opened, Task: s.Task, Tx: s.Proc.Tx(), Wait: h.Wait, View: &b.view, Changed: b.changed}
 	c.NewExec = func() *exec.Context { return c.newExec() }
+	c.Snapshot = b.snapshotNow
 	c.Plan = func(q *query.Query) (*plan.Statement, error) { return b.optimized(q, c.Params, 0) }
 	c.CheckKey = func(v *trigger.Validation) error {
 		f := b.firing()

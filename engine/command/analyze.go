@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"time"
 
+	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
@@ -89,6 +91,10 @@ func (c *Context) analyzeTable(d *relation.Desc, only []string, verbose bool) er
 	return nil
 }
 
+// pagesPerSnapshot is how many pages ANALYZE reads under one snapshot: the statistics need not be of one moment, and a snapshot
+// that stays keeps what everybody else leaves behind.
+const pagesPerSnapshot = 64
+
 // sampleTable reads randomly chosen pages and keeps a random choice of their rows.
 func (c *Context) sampleTable(d *relation.Desc, want int) (*sample, error) {
 	t := c.Opened.Table(d)
@@ -96,60 +102,110 @@ func (c *Context) sampleTable(d *relation.Desc, want int) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := c.NewExec()
-	scan, err := t.NewScan(mvcc.NewView(x.Snapshot, c.Tx.Manager(), c.Task))
-	if err != nil {
-		return nil, err
-	}
-	scan.LeaveWide(maxSampledWidth)
+	delay := c.costDelay(d.Options)
 	blocks := chooseBlocks(int(pages), want)
-	cols := make([]int, len(d.Columns))
-	for i := range cols {
-		cols[i] = i
-	}
-	b := vector.Batch{Cols: make([]vector.Vector, len(cols))}
-	s := &sample{pages: pages}
-	type placed struct {
-		at  int
-		row []types.Datum
-	}
-	var kept []placed
-	seen := 0
-	for _, blk := range blocks {
-		if err := c.Task.Breathe(); err != nil {
+	r := newReservoir(d, want)
+	for rest := blocks; len(rest) > 0; {
+		n := min(pagesPerSnapshot, len(rest))
+		if err := c.readSample(t, rest[:n], r); err != nil {
 			return nil, err
 		}
-		scan.SetRange(base.BlockNumber(blk), base.BlockNumber(blk+1))
-		for {
-			n, err := scan.Next(vector.BatchSize, &b, cols)
-			if err != nil {
+		rest = rest[n:]
+		if delay != nil {
+			if err := delay(); err != nil {
 				return nil, err
+			}
+		}
+	}
+	s := &sample{rows: r.inOrder(), pages: pages}
+	if len(blocks) > 0 {
+		s.total = math.Floor(float64(r.seen)/float64(len(blocks))*float64(pages) + 0.5)
+	}
+	return s, nil
+}
+
+// readSample hands the rows of some pages, as they are now, to a reservoir.
+func (c *Context) readSample(t *heap.Table, blocks []int, r *reservoir) error {
+	var snap mvcc.Snapshot
+	c.Snapshot(&snap)
+	defer c.Tx.Release(&snap)
+	v := mvcc.NewView(&snap, c.Tx.Manager(), c.Task)
+	if r.scan == nil {
+		var err error
+		if r.scan, err = t.NewScan(v); err != nil {
+			return err
+		}
+		r.scan.LeaveWide(maxSampledWidth)
+	} else {
+		r.scan.Look(v)
+	}
+	for _, blk := range blocks {
+		if err := c.Task.Breathe(); err != nil {
+			return err
+		}
+		r.scan.SetRange(base.BlockNumber(blk), base.BlockNumber(blk+1))
+		for {
+			n, err := r.scan.Next(vector.BatchSize, &r.batch, r.cols)
+			if err != nil {
+				return err
 			}
 			if n == 0 {
 				break
 			}
-			for i := range n {
-				seen++
-				at := len(kept)
-				if at >= want {
-					if at = rand.IntN(seen); at >= want {
-						continue
-					}
-				} else {
-					kept = append(kept, placed{})
-				}
-				kept[at] = placed{seen, sampledRow(d, &b, i)}
-			}
+			r.add(n)
 		}
 	}
-	sort.Slice(kept, func(i, j int) bool { return kept[i].at < kept[j].at })
-	for _, k := range kept {
-		s.rows = append(s.rows, k.row)
+	return nil
+}
+
+// reservoir keeps a random choice of the rows that come through its batch (Vitter's algorithm R).
+type reservoir struct {
+	d     *relation.Desc
+	scan  *heap.Scan
+	cols  []int
+	batch vector.Batch
+	want  int
+	seen  int
+	kept  []placedRow
+}
+
+// placedRow is a row and its place among all that were read.
+type placedRow struct {
+	at  int
+	row []types.Datum
+}
+
+func newReservoir(d *relation.Desc, want int) *reservoir {
+	r := &reservoir{d: d, want: want, cols: make([]int, len(d.Columns))}
+	for i := range r.cols {
+		r.cols[i] = i
 	}
-	if len(blocks) > 0 {
-		s.total = math.Floor(float64(seen)/float64(len(blocks))*float64(pages) + 0.5)
+	r.batch.Cols = make([]vector.Vector, len(r.cols))
+	return r
+}
+
+// add takes the first n rows of the batch in turn.
+func (r *reservoir) add(n int) {
+	for i := range n {
+		r.seen++
+		at := len(r.kept)
+		if at < r.want {
+			r.kept = append(r.kept, placedRow{})
+		} else if at = rand.IntN(r.seen); at >= r.want {
+			continue
+		}
+		r.kept[at] = placedRow{r.seen, sampledRow(r.d, &r.batch, i)}
 	}
-	return s, nil
+}
+
+// inOrder gives the rows that were kept, in the order in which they were read.
+func (r *reservoir) inOrder() [][]types.Datum {
+	slices.SortFunc(r.kept, func(a, b placedRow) int { return cmp.Compare(a.at, b.at) })
+	rows := make([][]types.Datum, len(r.kept))
+	for i, k := range r.kept {
+		rows[i] = k.row
+	}
+	return rows
 }
 
 // chooseBlocks picks want of n page numbers at random, ascending.

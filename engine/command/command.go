@@ -7,6 +7,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/exec"
+	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
 	"manifold/engine/sequence"
 	"manifold/engine/session"
@@ -54,7 +55,9 @@ type Context struct {
 	// NewExec makes an execution context under a fresh snapshot, with Eval filled in (Ctx, Values, Task). The snapshot is
 	// registered until the statement ends.
 	NewExec func() *exec.Context
-	Plan    func(q *query.Query) (*plan.Statement, error)
+	// Snapshot fills s with the snapshot that a statement of the transaction would get now; Tx.Release it.
+	Snapshot func(s *mvcc.Snapshot)
+	Plan     func(q *query.Query) (*plan.Statement, error)
 	// CheckKey looks for rows that break a foreign key.
 	CheckKey func(v *trigger.Validation) error
 	// Fire works off what waits for constraints that are immediate now.

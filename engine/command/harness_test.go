@@ -149,6 +149,7 @@ func (s *server) context(tx *txn.Tx, text string) *Context {
 		return &exec.Context{Task: task, Tx: tx, Snapshot: snap, WorkMem: 4 << 20, Printer: keyPrinter{names},
 			Eval: &eval.Env{Task: task, Ctx: s.ctx, Values: values{s}, Run: 1}}
 	}
+	c.Snapshot = tx.Snapshot
 	c.Plan = func(q *query.Query) (*plan.Statement, error) {
 		return optimize.Statement(&optimize.Options{View: v}, q)
 	}

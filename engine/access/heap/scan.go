@@ -52,6 +52,12 @@ func (s *Scan) Reset(t *Table, v mvcc.View) error {
 // SetRange restricts the scan to the pages from first up to, not including, end, and rewinds it.
 func (s *Scan) SetRange(first, end base.BlockNumber) { s.next, s.end, s.off = first, end, 0 }
 
+// Look makes what is read from now on be judged by another snapshot, which must stay registered.
+func (s *Scan) Look(v mvcc.View) {
+	s.v = v
+	s.t.readWhole(&s.v)
+}
+
 // LeaveWide makes Next leave values of more than most bytes in their stored form: vector.Stored tells of them.
 func (s *Scan) LeaveWide(most int) { s.most = most }
 
