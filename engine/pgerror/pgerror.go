@@ -3,6 +3,9 @@ package pgerror
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
 )
 
 // Severity is the S and V field of an error or notice.
@@ -67,11 +70,39 @@ func Internal(err error) *Error {
 // Corrupt makes an XX001 for bytes on disk that cannot be right; the message must name their place.
 func Corrupt(format string, args ...any) *Error { return Newf(DataCorrupted, format, args...) }
 
-// IO wraps a failed file operation as 58030.
+// IO wraps a failed file operation; the code says what kind of failure it was, 58030 when it is none that has a code of its own.
 func IO(err error, format string, args ...any) *Error {
-	e := Newf(IOError, "%s: %v", fmt.Sprintf(format, args...), err)
+	code, why := IOError, err.Error()
+	var no syscall.Errno
+	if errors.Is(err, fs.ErrNotExist) { // also of a file system that is not the operating system's
+		no = syscall.ENOENT
+	}
+	if no != 0 || errors.As(err, &no) {
+		code, why = errnoCode(no), no.Error()
+		why = strings.ToUpper(why[:1]) + why[1:] // as the C library has it
+	}
+	e := Newf(code, "%s: %s", fmt.Sprintf(format, args...), why)
 	e.cause = err
 	return e
+}
+
+// errnoCode gives the SQLSTATE of an error of the operating system.
+func errnoCode(no syscall.Errno) string {
+	switch no {
+	case syscall.ENOSPC, syscall.EDQUOT:
+		return DiskFull
+	case syscall.ENOENT:
+		return UndefinedFile
+	case syscall.EEXIST:
+		return DuplicateFile
+	case syscall.EPERM, syscall.EACCES, syscall.EROFS:
+		return InsufficientPrivilege
+	case syscall.ENOTDIR, syscall.EISDIR, syscall.ENOTEMPTY:
+		return WrongObjectType
+	case syscall.EMFILE, syscall.ENFILE:
+		return InsufficientResources
+	}
+	return IOError
 }
 
 // Error implements error.

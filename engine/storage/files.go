@@ -2,11 +2,9 @@ package storage
 
 import (
 	"container/list"
-	"errors"
 	"io/fs"
 	"strings"
 	"sync"
-	"syscall"
 
 	"manifold/engine/pgerror"
 	"manifold/engine/vfs"
@@ -157,16 +155,13 @@ func (p *pending) take() (files, dirs map[string]bool) {
 	return files, dirs
 }
 
-// fileError wraps a failed call: a full disk is 53100, everything else 58030.
+// fileError wraps a failed call.
 func fileError(err error, what, name string) *pgerror.Error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return pgerror.Newf(pgerror.DiskFull, "could not %s file \"%s\": No space left on device", what, name).
-			WithHint("Check free disk space.")
+	e := pgerror.IO(err, "could not %s file \"%s\"", what, name)
+	if e.Code == pgerror.DiskFull {
+		return e.WithHint("Check free disk space.")
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return pgerror.Newf(pgerror.UndefinedFile, "could not %s file \"%s\": No such file or directory", what, name)
-	}
-	return pgerror.IO(err, "could not %s file \"%s\"", what, name)
+	return e
 }
 
 func hasPrefix(prefix string) func(string) bool {

@@ -182,7 +182,7 @@ func (l *Log) Notify(lsn base.LSN, ch chan<- struct{}) bool {
 	return true
 }
 
-// Failed is closed when the log is poisoned by a failed write or fsync; Err then gives the reason (58030).
+// Failed is closed when the log is poisoned by a failed write or fsync; Err then gives the reason (53100, 58030 ...).
 func (l *Log) Failed() <-chan struct{} { return l.flush.failed }
 
 // Err gives the reason why the log takes nothing more, or nil.

@@ -133,7 +133,7 @@ func (g geometry) create(fs vfs.FS, seg uint64, sync bool) error {
 	}
 	if err != nil {
 		_ = fs.Remove(tmp) // what matters is the first error
-		return pgerror.IO(err, "could not write file \"%s\"", tmp)
+		return pgerror.IO(err, "could not write to file \"%s\"", tmp)
 	}
 	if err := fs.Rename(tmp, g.path(seg)); err != nil {
 		return pgerror.IO(err, "could not rename file \"%s\" to \"%s\"", tmp, g.path(seg))
