@@ -90,7 +90,11 @@ func crashStatements() []crashStatement {
 // TestPowerCuts cuts the power at random writes of a workload over wide values. After recovery the table holds what was
 // acknowledged, perhaps with the statement under way, its values are whole, and nothing is left over.
 func TestPowerCuts(t *testing.T) {
-	for seed := range uint64(3) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 77))
 		fs := newCluster(t).(*vfs.Mem)
 		e := testEngine(t, fs)

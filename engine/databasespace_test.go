@@ -120,6 +120,9 @@ func TestPreparedTransactionKeepsItsDatabase(t *testing.T) {
 
 // TestMovedDatabasePowerCuts cuts the power at random writes while a database moves back and forth between tablespaces.
 func TestMovedDatabasePowerCuts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("twelve restarts of one session")
+	}
 	fs := newCluster(t).(*vfs.Mem)
 	e := testEngine(t, fs)
 	c := connect(t, e)
@@ -179,6 +182,9 @@ func TestMovedDatabasePowerCuts(t *testing.T) {
 // TestDatabaseMovesOverWhatACrashLeft pins a move to where a crash has cut another one, beside a prepared transaction whose tables
 // keep the start from removing files that no catalog knows: 58P02, since the files were there.
 func TestDatabaseMovesOverWhatACrashLeft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fifteen restarts of one session")
+	}
 	fs := newCluster(t).(*vfs.Mem)
 	open := func() *Engine {
 		e, err := Open(context.Background(), Config{FS: fs, SharedBuffers: 4 << 20, WALBuffers: 256 << 10,

@@ -60,6 +60,9 @@ func (p *pipe) CopyOut(bool, int) (backend.CopyWriter, error) { return p, nil }
 // TestLongStatementsGiveWay runs statements that take long over many rows while others wait for their slot: each must let them go
 // first again and again, so that no stretch of it is longer than a few thousand rows.
 func TestLongStatementsGiveWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long statements of one session")
+	}
 	e := testEngine(t, newCluster(t))
 	c := connect(t, e)
 	const rows = 40000

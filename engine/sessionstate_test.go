@@ -17,7 +17,10 @@ import (
 // that speak the extended protocol, each message. Every session must see what PostgreSQL says to one that has a connection of
 // its own.
 func TestSessionsShareBackends(t *testing.T) {
-	const sessions = 50
+	sessions := 50
+	if testing.Short() {
+		sessions = 20
+	}
 	statements := splitScript(readFile(t, "testdata/sql/sessionstate.sql"))
 	want := splitAnswers(readFile(t, "testdata/sql/sessionstate.out"), statements)
 	fs := newCluster(t)

@@ -71,10 +71,11 @@ func config(fs vfs.FS, seed uint64) engine.Config {
 		RedoInTurn: seed%8 < 4,
 		Settings: map[string]string{"max_prepared_transactions": "9", "lock_timeout": "1ms", "statement_timeout": "60s",
 			"wal_consistency_checking": checks, "autovacuum_freeze_max_age": "100000",
-			"wal_compression":            []string{"off", "pglz", "lz4", "zstd"}[seed%4],
-			"recovery_prefetch":          []string{"try", "try", "off"}[seed/8%3],
-			"maintenance_io_concurrency": []string{"1", "10", "100"}[seed%3],
-			"wal_decode_buffer_size":     []string{"64kB", "512kB"}[seed/2%2]}}
+			"autovacuum_vacuum_cost_delay": "0",
+			"wal_compression":              []string{"off", "pglz", "lz4", "zstd"}[seed%4],
+			"recovery_prefetch":            []string{"try", "try", "off"}[seed/8%3],
+			"maintenance_io_concurrency":   []string{"1", "10", "100"}[seed%3],
+			"wal_decode_buffer_size":       []string{"64kB", "512kB"}[seed/2%2]}}
 }
 
 // image makes the cluster that every seed starts with.

@@ -105,7 +105,7 @@ func (w *worker) next(r *rand.Rand, l *ledger, lab *lab) action {
 	case w.open:
 		return w.changeParent(r, l)
 	}
-	return w.maintain(r, l)
+	return w.maintain(r, l, lab)
 }
 
 // control chooses what ends a block or a part of it.
@@ -389,7 +389,7 @@ func (w *worker) nextval(l *ledger) action {
 }
 
 // maintain chooses what runs outside of blocks only.
-func (w *worker) maintain(r *rand.Rand, l *ledger) action {
+func (w *worker) maintain(r *rand.Rand, l *ledger, lab *lab) action {
 	t := append(tablesOf(l.now), "parent", "child", "many", "many", "pg_class", "pg_attribute", "pg_index", "pg_database")
 	name := t[r.IntN(len(t))]
 	var prepared []string
@@ -401,7 +401,12 @@ func (w *worker) maintain(r *rand.Rand, l *ledger) action {
 	slices.Sort(prepared)
 	switch op := r.IntN(20); {
 	case op < 5:
-		return action{sql: "vacuum " + name, alone: true}
+		how := ""
+		busy := slices.ContainsFunc(lab.workers, func(w *worker) bool { return w.open })
+		if (busy || len(prepared) > 0) && r.IntN(8) > 0 { // who cuts the tail tries for seconds while another holds a lock
+			how = "(truncate false) "
+		}
+		return action{sql: "vacuum " + how + name, alone: true}
 	case op == 5 && r.IntN(20) == 0:
 		return action{sql: []string{"vacuum full", "reindex system postgres", "reindex database postgres"}[r.IntN(3)], alone: true}
 	case op < 7:

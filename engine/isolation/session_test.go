@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,15 +40,24 @@ type engineServer struct {
 	p *pool.Pool
 }
 
+func config(fs vfs.FS) engine.Config {
+	return engine.Config{FS: fs, SharedBuffers: 64 << 20, Settings: map[string]string{"max_prepared_transactions": "10"}}
+}
+
+// image makes the cluster that the tests begin with, once.
+var image = sync.OnceValues(func() (*vfs.Mem, error) {
+	fs := vfs.NewMem()
+	return fs, engine.InitDB(config(fs))
+})
+
 // start makes a cluster whose sessions share a number of slots.
 func start(t testing.TB, slots int) *engineServer {
 	t.Helper()
-	fs := vfs.NewMem()
-	cfg := engine.Config{FS: fs, SharedBuffers: 64 << 20, Settings: map[string]string{"max_prepared_transactions": "10"}}
-	if err := engine.InitDB(cfg); err != nil {
+	fs, err := image()
+	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(context.Background(), cfg)
+	e, err := engine.Open(context.Background(), config(fs.Clone()))
 	if err != nil {
 		t.Fatal(err)
 	}

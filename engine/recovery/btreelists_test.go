@@ -528,7 +528,11 @@ func TestListsBesideScans(t *testing.T) {
 // right half is split: keys are so long that every few entries split inner nodes.
 func TestRightHalfOfCutInnerSplit(t *testing.T) {
 	long := bytes.Repeat([]byte{'l'}, 2000)
-	for seed := uint64(1); seed <= 25; seed++ {
+	seeds := uint64(25)
+	if testing.Short() {
+		seeds = 5
+	}
+	for seed := uint64(1); seed <= seeds; seed++ {
 		r := rand.New(rand.NewPCG(seed, 37))
 		fs := newFS(t)
 		c := startOn(t, fs, 24)
