@@ -157,3 +157,19 @@ func TestReadMarksTheLiteralsAPlanDependsOn(t *testing.T) {
 		t.Fatalf("read %v", r.Read)
 	}
 }
+
+// TestRangesAreRefused: an operator over ranges is found as PostgreSQL finds it, and then refused.
+func TestRangesAreRefused(t *testing.T) {
+	v := testView(t)
+	const refused = "ERROR: a function of any range type is not supported yet (SQLSTATE 0A000)"
+	for text, want := range map[string]string{
+		"select null::int4range && null::int4range":      refused,
+		"select null::int4multirange && null::int4range": refused,
+		"select lower(null::int4range)":                  refused,
+		"select null::int4range && null::int4":           "ERROR: operator does not exist: int4range && integer (SQLSTATE 42883)",
+	} {
+		if _, err := analyzeText(t, v, text); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

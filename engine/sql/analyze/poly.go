@@ -78,8 +78,12 @@ func (p *poly) note(a *analyzer, declared, actual base.OID) error {
 		if err != nil {
 			return err
 		}
-		if t.Kind != 'r' && t.Kind != 'm' {
-			return pgerror.Newf(pgerror.DatatypeMismatch, "argument declared %s is not a range type but type %s", a.typeName(declared), a.typeName(actual))
+		want, what := byte('r'), "range"
+		if declared == types.OIDAnyMultirange || declared == types.OIDAnyCompatibleMultirange {
+			want, what = 'm', "multirange"
+		}
+		if t.Kind != want {
+			return pgerror.Newf(pgerror.DatatypeMismatch, "argument declared %s is not a %s type but type %s", a.typeName(declared), what, a.typeName(actual))
 		}
 	}
 	return nil
@@ -139,7 +143,7 @@ func notArray(declared, actual string) error {
 // settle finds the types that follow from others.
 func (p *poly) settle(a *analyzer) error {
 	if p.ranges {
-		return pgerror.Unsupported("polymorphic range types")
+		return pgerror.Unsupported("a function of any range type")
 	}
 	if p.array != 0 && p.array != types.OIDAnyArray {
 		t, err := a.view.MustType(p.array)
