@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 
 	"manifold/engine/activity"
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
+	"manifold/engine/vfs"
 )
 
 func slowVacuums(t *testing.T) *Engine {
@@ -131,4 +133,21 @@ func TestAnalyzeHoldsNothingBack(t *testing.T) {
 	if err := <-done; pgerror.Code(err) != pgerror.QueryCanceled {
 		t.Errorf("ANALYZE ended with %v", err)
 	}
+}
+
+// TestVacuumOnAFullDisk: a disk without room for maps keeps nobody from vacuuming, nor from using the room that this makes.
+func TestVacuumOnAFullDisk(t *testing.T) {
+	fs := newCluster(t).(*vfs.Mem)
+	e := testEngine(t, fs)
+	c := connect(t, e)
+	steps(t, c, "create table w (a int primary key, b text)", "insert into w select i, repeat('x', 200) from generate_series(1, 2000) i")
+	path := c.run("select pg_relation_filepath('w')")
+	pages := c.run("select pg_relation_size('w')")
+	fs.Inject(vfs.Fault{Match: path + "_vm", Err: syscall.ENOSPC, Sticky: true})
+	fs.Inject(vfs.Fault{Op: vfs.OpTruncate, Match: path, Err: syscall.ENOSPC, Sticky: true})
+	steps(t, c, "delete from w where a % 2 = 0", "vacuum w", "insert into w select i, repeat('y', 200) from generate_series(2, 1000, 2) i",
+		"update w set b = 'z' where a = 1")
+	wants(t, c.run("select count(*), count(*) filter (where b = 'z') from w"), "1500|1")
+	wants(t, c.run("select pg_relation_size('w')"), pages)
+	wants(t, c.run("select pg_relation_size('w', 'vm')"), "0")
 }

@@ -187,17 +187,19 @@ func (t *Table) mapPage(task *activity.Task, tag base.PageTag) (buffer.Buffer, e
 }
 
 func pinMap(pool *buffer.Pool, task *activity.Task, tag base.PageTag) (buffer.Buffer, error) {
-	n, err := pool.Blocks(tag.File, tag.Fork)
-	if err != nil {
-		return buffer.Buffer{}, err
-	}
-	if tag.Block < n {
-		return pool.PinOrZero(task, tag)
-	}
-	if err := pool.Storage().ExtendTo(tag.File, tag.Fork, tag.Block+1); err != nil {
+	if err := growMap(pool, tag); err != nil {
 		return buffer.Buffer{}, err
 	}
 	return pool.PinOrZero(task, tag)
+}
+
+// growMap makes the fork of a map long enough for a page.
+func growMap(pool *buffer.Pool, tag base.PageTag) error {
+	n, err := pool.Blocks(tag.File, tag.Fork)
+	if err != nil || tag.Block < n {
+		return err
+	}
+	return pool.Storage().ExtendTo(tag.File, tag.Fork, tag.Block+1)
 }
 
 // The visibility map is the VM fork: a bit for every heap page, set when every row on it is visible to all. Setting a bit
@@ -224,13 +226,26 @@ func (w *Writer) clearAllVisible(buf buffer.Buffer) (uint8, error) {
 	return flagCleared, nil
 }
 
-// setVisible sets or clears the bit of a heap page.
+// vmTag names the page of the map that has the bit of a heap page.
+func vmTag(heapPage base.PageTag) base.PageTag {
+	b, _, _ := vmPlace(heapPage.Block)
+	return base.PageTag{File: heapPage.File, Fork: base.VMFork, Block: b}
+}
+
+// setVisible sets or clears the bit of a heap page. Beyond the end of the map every bit is clear, so that clearing one takes no room
+// on a disk that is full.
 func setVisible(pool *buffer.Pool, task *activity.Task, heapPage base.PageTag, on bool, lsn base.LSN) error {
-	b, at, bit := vmPlace(heapPage.Block)
-	vm, err := pinMap(pool, task, base.PageTag{File: heapPage.File, Fork: base.VMFork, Block: b})
+	tag := vmTag(heapPage)
+	if !on {
+		if n, err := pool.Blocks(tag.File, tag.Fork); err != nil || tag.Block >= n {
+			return err
+		}
+	}
+	vm, err := pinMap(pool, task, tag)
 	if err != nil {
 		return err
 	}
+	_, at, bit := vmPlace(heapPage.Block)
 	vm.Lock()
 	p := vm.Page()
 	if p.Kind() != page.KindVM {

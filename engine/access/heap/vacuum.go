@@ -5,6 +5,7 @@ import (
 	"manifold/engine/base"
 	"manifold/engine/buffer"
 	"manifold/engine/page"
+	"manifold/engine/pgerror"
 	"manifold/engine/rmgr"
 )
 
@@ -119,6 +120,12 @@ func (v *Vacuumer) markVisible(buf buffer.Buffer, h base.LSN) error {
 	v.pr.decide(v.t, p, h)
 	if !v.pr.allVisible || !v.pr.plan.empty() {
 		return nil
+	}
+	switch err := growMap(v.t.s.pool, vmTag(buf.Tag())); {
+	case pgerror.Code(err) == pgerror.DiskFull:
+		return nil // the map saves work only, and who vacuums may do it to get room
+	case err != nil:
+		return err
 	}
 	buf.MarkDirty()
 	p.SetFlags(p.Flags() | page.FlagAllVisible)
