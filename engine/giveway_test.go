@@ -16,6 +16,7 @@ type turns struct {
 	t    *testing.T
 	task *activity.Task
 	n    int
+	each func() // called each time; may be nil
 }
 
 // Yield implements activity.Slots.
@@ -26,7 +27,12 @@ func (s *turns) Yield() {
 }
 
 // Resume implements activity.Slots.
-func (s *turns) Resume() { s.n++ }
+func (s *turns) Resume() {
+	s.n++
+	if s.each != nil {
+		s.each()
+	}
+}
 
 // pipe is a client whose COPY data comes from and goes to memory.
 type pipe struct {

@@ -48,10 +48,12 @@ func (c *Context) analyzeTable(d *relation.Desc, only []string, verbose bool) er
 	if target <= 0 {
 		target = 100
 	}
+	defer c.report("ANALYZE", d.OID, 0)()
 	s, err := c.sampleTable(d, 300*target)
 	if err != nil {
 		return err
 	}
+	c.progress.Set(analyzePhase, analyzeComputing)
 	for i := range d.Columns {
 		if d.Columns[i].Dropped || len(only) > 0 && !wanted[i+1] {
 			continue
@@ -64,6 +66,7 @@ func (c *Context) analyzeTable(d *relation.Desc, only []string, verbose bool) er
 			return err
 		}
 	}
+	c.progress.Set(analyzePhase, analyzeFinalizing)
 	c.Builder.Stats.Table(d.File.Database, d.OID).Analyzed(time.Now().UnixNano(), c.Session.Worker != nil)
 	visible, err := c.allVisible(c.Opened.Table(d), s.pages)
 	if err != nil {
@@ -104,6 +107,8 @@ func (c *Context) sampleTable(d *relation.Desc, want int) (*sample, error) {
 	}
 	delay := c.costDelay(d.Options)
 	blocks := chooseBlocks(int(pages), want)
+	c.progress.Set(analyzePhase, analyzeSampling)
+	c.progress.Set(analyzeBlocks, int64(len(blocks)), 0)
 	r := newReservoir(d, want)
 	for rest := blocks; len(rest) > 0; {
 		n := min(pagesPerSnapshot, len(rest))
@@ -111,6 +116,7 @@ func (c *Context) sampleTable(d *relation.Desc, want int) (*sample, error) {
 			return nil, err
 		}
 		rest = rest[n:]
+		c.progress.Add(analyzeBlocks+1, int64(n))
 		if delay != nil {
 			if err := delay(); err != nil {
 				return nil, err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"slices"
 
-	"manifold/engine/access/heap"
 	"manifold/engine/base"
 	"manifold/engine/catalog"
 	"manifold/engine/catalog/bootstrap"
@@ -107,15 +106,7 @@ func (c *Context) rebuildCatalog(old *relation.Desc, order *relation.Index) (n r
 	if err := c.makeHeap(m.to); err != nil {
 		return n, err
 	}
-	r, err := heap.NewRewriter(c.Opened.Table(m.to).NewWriter(c.Task, c.Tx, c.Wait), from, c.Tx.Manager().RefreshHorizon())
-	if err != nil {
-		return n, err
-	}
-	if order == nil {
-		err = r.All()
-	} else {
-		err = c.copyInOrder(r, c.Opened.Tree(order, true))
-	}
+	r, err := c.copyHeap(m.to, from, order, c.Tx.Manager().RefreshHorizon())
 	if err != nil {
 		return n, err
 	}
@@ -128,6 +119,7 @@ func (c *Context) rebuildCatalog(old *relation.Desc, order *relation.Index) (n r
 		}
 		entries = append(entries, k)
 	}
+	c.progress.Set(clusterPhase, clusterCleanup)
 	pages, err := c.Opened.Table(m.to).Blocks()
 	if err != nil {
 		return n, err

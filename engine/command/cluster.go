@@ -55,15 +55,7 @@ func (c *Context) copyVersions(old *relation.Desc, order *relation.Index, h base
 	if err := c.makeHeap(d); err != nil {
 		return n, err
 	}
-	r, err := heap.NewRewriter(c.Opened.Table(d).NewWriter(c.Task, c.Tx, c.Wait), from, h)
-	if err != nil {
-		return n, err
-	}
-	if order == nil {
-		err = r.All()
-	} else {
-		err = c.copyInOrder(r, c.Opened.Tree(order, old.Logged()))
-	}
+	r, err := c.copyHeap(d, from, order, h)
 	if err != nil {
 		return n, err
 	}
@@ -81,6 +73,7 @@ func (c *Context) copyVersions(old *relation.Desc, order *relation.Index, h base
 			return n, err
 		}
 	}
+	c.progress.Set(clusterPhase, clusterCleanup)
 	pages, err := c.Opened.Table(d).Blocks()
 	if err != nil {
 		return n, err
@@ -95,6 +88,32 @@ func (c *Context) keepRebuilt(oid base.OID, pages base.BlockNumber, live int64) 
 		row.SetFloat(bootstrap.ColClassReltuples, float64(float32(live)))
 		row.SetInt(bootstrap.ColClassRelallvisible, 0)
 	})
+}
+
+// copyHeap copies what somebody may see at horizon h of a heap to that of d.
+func (c *Context) copyHeap(d *relation.Desc, from *heap.Table, order *relation.Index, h base.LSN) (*heap.Rewriter, error) {
+	r, err := heap.NewRewriter(c.Opened.Table(d).NewWriter(c.Task, c.Tx, c.Wait), from, h)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := from.Blocks()
+	if err != nil {
+		return nil, err
+	}
+	r.Progress = func(done base.BlockNumber) {
+		c.progress.Set(clusterTuples, r.Removed+r.Live+r.Dying, r.Live+r.Dying)
+		c.progress.Set(clusterBlocks, int64(pages), int64(done))
+	}
+	c.progress.Set(clusterIndexes, 0)
+	if order == nil {
+		c.progress.Set(clusterPhase, clusterSeqScan)
+		err = r.All()
+	} else {
+		c.progress.Set(clusterPhase, clusterIndexScan)
+		err = c.copyInOrder(r, c.Opened.Tree(order, from.Desc.Logged()))
+	}
+	c.progress.Set(clusterPhase, clusterRebuilding)
+	return r, err
 }
 
 func (c *Context) copyInOrder(r *heap.Rewriter, tree *btree.Index) error {
@@ -139,7 +158,11 @@ func (c *Context) indexEntries(d *relation.Desc, ix *relation.Index) (int, error
 	if err := c.collect(d, ix, s, set); err != nil {
 		return 0, err
 	}
-	return len(set.list), c.writeTree(d, ix, set)
+	if err := c.writeTree(d, ix, set); err != nil {
+		return 0, err
+	}
+	c.progress.Add(clusterIndexes, 1)
+	return len(set.list), nil
 }
 
 // collect makes the entries of an index for what a scan reads, in order.
@@ -242,6 +265,8 @@ func (c *Context) cluster(d *relation.Desc, index string, verbose bool) error {
 	if err := c.markClustered(d, ix); err != nil {
 		return err
 	}
+	defer c.report("CLUSTER", d.OID, byCluster)()
+	c.progress.Set(clusterIndex, int64(ix.OID))
 	n, err := c.rebuild(d.OID, ix)
 	if err == nil && verbose {
 		c.tellRebuilt(d, n)

@@ -66,7 +66,8 @@ type Context struct {
 	// Restart ends the transaction and begins another, for VACUUM between tables; nil when the statement cannot.
 	Restart func() error
 
-	aged bool // VACUUM has moved a table's relfrozenxid
+	aged     bool // VACUUM has moved a table's relfrozenxid
+	progress *session.Progress
 }
 
 // Run runs one utility statement and gives its command tag.

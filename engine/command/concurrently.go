@@ -35,7 +35,7 @@ func (c *Context) fillConcurrently(table, index base.OID) error {
 	if err := c.Restart(); err != nil {
 		return err
 	}
-	if err := c.awaitLockers(table, lock.Share); err != nil {
+	if err := c.awaitLockers(table, lock.Share, indexWaitWriters); err != nil {
 		return err
 	}
 	if _, err := c.newFile(index); err != nil {
@@ -53,9 +53,10 @@ func (c *Context) fillConcurrently(table, index base.OID) error {
 	if err := c.Restart(); err != nil {
 		return err
 	}
-	if err := c.awaitLockers(table, lock.Share); err != nil {
+	if err := c.awaitLockers(table, lock.Share, indexWaitAgain); err != nil {
 		return err
 	}
+	c.progress.Set(indexPhase, indexValidating)
 	x := c.NewExec()
 	if err := c.completeIndex(x, table, index); err != nil {
 		return err
@@ -64,6 +65,7 @@ func (c *Context) fillConcurrently(table, index base.OID) error {
 	if err := c.Restart(); err != nil {
 		return err
 	}
+	c.progress.Set(indexPhase, indexWaitOld)
 	return c.awaitSnapshots(seen)
 }
 
@@ -112,11 +114,13 @@ func (c *Context) poll(done func() (bool, error)) error {
 }
 
 // awaitLockers waits until everybody who holds a lock on a table that conflicts with a mode has let it go once. New holders are
-// not waited for: what they know of the table is what the last commit left.
-func (c *Context) awaitLockers(table base.OID, mode lock.Mode) error {
+// not waited for: what they know of the table is what the last commit left. phase is what is shown of it.
+func (c *Context) awaitLockers(table base.OID, mode lock.Mode, phase int64) error {
 	locks, owner := c.Tx.Manager().Locks(), c.Session.Proc.Owner()
 	tag := lock.Relation(c.database(), table)
 	left := locks.Conflicting(owner, tag, mode)
+	c.progress.Set(indexPhase, phase)
+	all := len(left)
 	return c.poll(func() (bool, error) {
 		now := locks.Conflicting(owner, tag, mode)
 		left = slices.DeleteFunc(left, func(pid uint32) bool { return !slices.Contains(now, pid) })
@@ -126,7 +130,12 @@ func (c *Context) awaitLockers(table base.OID, mode lock.Mode) error {
 					WithDetail("Process %d waits for a lock of process %d, which waits for the end of its transaction.", pid, owner.PID())
 			}
 		}
-		return len(left) == 0, nil
+		if len(left) == 0 {
+			c.progress.Set(indexLockers, 0, 0, 0)
+			return true, nil
+		}
+		c.progress.Set(indexLockers, int64(all), int64(all-len(left)), int64(left[0]))
+		return false, nil
 	})
 }
 
@@ -160,14 +169,14 @@ func (c *Context) droppable(o object) error {
 
 // retireIndex drops an index once nobody reads or maintains it.
 func (c *Context) retireIndex(table, index base.OID) error {
-	for _, col := range []int{bootstrap.ColIndexIndisvalid, bootstrap.ColIndexIndisready} {
+	for phase, col := range []int{bootstrap.ColIndexIndisvalid, bootstrap.ColIndexIndisready} {
 		if err := c.indexFlags(table, index, func(r catalog.Row) { r.SetBool(col, false) }); err != nil {
 			return err
 		}
 		if err := c.Restart(); err != nil {
 			return err
 		}
-		if err := c.awaitLockers(table, lock.AccessExclusive); err != nil {
+		if err := c.awaitLockers(table, lock.AccessExclusive, int64(indexWaitMarking+phase)); err != nil {
 			return err
 		}
 	}

@@ -359,6 +359,13 @@ func (c *Context) buildTree(d *relation.Desc, ix *relation.Index) (built, error)
 	if err != nil {
 		return n, err
 	}
+	pages, err := c.Opened.Table(d).Blocks()
+	if err != nil {
+		return n, err
+	}
+	c.progress.Set(indexOID, int64(ix.OID))
+	c.progress.Set(indexMethod, int64(bootstrap.MethodBtree), indexBuilding, stepScanning)
+	c.progress.Set(indexBlocks, int64(pages), 0)
 	set := &entrySet{}
 	for {
 		more, err := s.next()
@@ -369,14 +376,18 @@ func (c *Context) buildTree(d *relation.Desc, ix *relation.Index) (built, error)
 			break
 		}
 		n.rows += int64(s.n)
+		c.progress.Set(indexBlocks+1, int64(s.scan.TIDs(s.n)[s.n-1].Block))
 		if err := k.batch(s, set); err != nil {
 			return n, err
 		}
 	}
+	c.progress.Set(indexBlocks, 0, 0)
+	c.progress.Set(indexStep, stepSorting)
 	if err := set.sort(c.Task.Breathe); err != nil {
 		return n, err
 	}
 	n.entries = int64(len(set.list))
+	c.progress.Set(indexStep, stepLoading, n.entries, 0)
 	if ix.Exclusive() {
 		if err := c.checkUnique(d, ix, set, s); err != nil {
 			return n, err
@@ -396,6 +407,7 @@ func (c *Context) writeTree(d *relation.Desc, ix *relation.Index, set *entrySet)
 			if err := c.Task.Breathe(); err != nil {
 				return err
 			}
+			c.progress.Set(indexTuples+1, int64(i))
 		}
 		if err := b.Add(set.key(e), base.UnpackTID(e.tid), set.payload(e)); err != nil {
 			return err

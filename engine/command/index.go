@@ -123,6 +123,7 @@ func createIndexStmt(c *Context, node *pg_query.Node) (string, error) {
 	}
 	spec.concurrent = true
 	return tag, c.concurrently(d.OID, func() error {
+		defer c.report("CREATE INDEX", d.OID, byCreateIndex+concurrent)()
 		index, err := c.createIndex(d, spec)
 		if err == nil {
 			err = c.fillConcurrently(d.OID, index)
@@ -205,6 +206,7 @@ func (c *Context) createIndex(d *relation.Desc, s *indexSpec) (base.OID, error) 
 		return 0, err
 	}
 	if !s.concurrent {
+		defer c.report("CREATE INDEX", d.OID, byCreateIndex)()
 		return oid, c.fillIndex(d.OID, oid)
 	}
 	if d, err = c.reread(d.OID); err != nil {

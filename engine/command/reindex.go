@@ -174,6 +174,7 @@ func (c *Context) reindexTable(oid base.OID, o reindexOptions) (some bool, err e
 // reindexOne builds one index anew.
 func (c *Context) reindexOne(d *relation.Desc, ix *relation.Index, o reindexOptions) error {
 	if o.concurrently && d.Persistence != relation.Temporary {
+		defer c.report("CREATE INDEX", d.OID, byReindex+concurrent)()
 		if d.Kind == relation.KindToast {
 			return pgerror.Unsupported("REINDEX CONCURRENTLY of a TOAST relation")
 		}
@@ -184,6 +185,7 @@ func (c *Context) reindexOne(d *relation.Desc, ix *relation.Index, o reindexOpti
 		if err := c.lockRelation(ix.OID, lock.AccessExclusive, ix.Name, false); err != nil {
 			return err
 		}
+		defer c.report("CREATE INDEX", d.OID, byReindex)()
 		if err := c.buildAnew(d, ix); err != nil {
 			return err
 		}

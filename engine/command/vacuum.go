@@ -17,7 +17,6 @@ import (
 	"manifold/engine/lock"
 	"manifold/engine/pgerror"
 	"manifold/engine/relation"
-	"manifold/engine/session"
 	"manifold/engine/vacuum"
 )
 
@@ -278,6 +277,7 @@ func (c *Context) vacuumFull(d *relation.Desc, o vacuumOptions) error {
 	if o.verbose {
 		c.info("vacuuming \"%s.%s\"", d.Schema, d.Name)
 	}
+	defer c.report("CLUSTER", d.OID, byVacuumFull)()
 	n, err := c.rebuild(d.OID, nil)
 	if err == nil && o.verbose {
 		c.tellRebuilt(d, n)
@@ -304,15 +304,14 @@ func (c *Context) vacuumTable(d *relation.Desc, o vacuumOptions) error {
 		c.info("vacuuming \"%s.%s.%s\"", c.Session.Database.Name, d.Schema, d.Name)
 	}
 	vo.Progress = func(p vacuum.Progress) {
-		c.Session.Update(func(i *session.Info) {
-			i.Progress = &session.Progress{Command: "VACUUM", Relation: d.OID, Params: [20]int64{int64(p.Phase), int64(p.Pages),
-				int64(p.Scanned), int64(p.Vacuumed), int64(p.IndexPasses), int64(p.MaxDead), int64(p.Dead)}}
-		})
+		c.progress.Set(0, int64(p.Phase), int64(p.Pages), int64(p.Scanned), int64(p.Vacuumed), int64(p.IndexPasses), int64(p.MaxDead),
+			int64(p.Dead))
 	}
-	defer c.Session.Update(func(i *session.Info) { i.Progress = nil })
 	start, used := time.Now(), c.Task.Buffers
 	before := c.indexPages(d)
+	done := c.report("VACUUM", d.OID, 0)
 	r, err := vacuum.Table(c.Task, c.Tx.Manager(), t, indexes, vo)
+	done()
 	if err != nil {
 		return err
 	}

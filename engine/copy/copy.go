@@ -52,6 +52,30 @@ type Copy struct {
 	columns []column
 	loader  *loader // of COPY FROM
 	refused error   // of COPY FROM: the relation takes no rows, which the client is told once it has begun to send
+	shown   *session.Progress
+}
+
+// The numbers of pg_stat_progress_copy.
+const (
+	shownBytes    = 0
+	shownRows     = 2
+	shownExcluded = 3
+	shownCommand  = 4 // fromClient or toClient, and overConnection
+
+	fromClient     = 1
+	toClient       = 2
+	overConnection = 3
+)
+
+// show shows the progress of the COPY until the function that it gives is called.
+func (p *Copy) show(command int64) (done func()) {
+	table := base.OID(0)
+	if p.rel != nil {
+		table = p.rel.OID
+	}
+	p.shown = p.c.Session.Report("COPY", table)
+	p.shown.Set(shownCommand, command, overConnection)
+	return func() { p.c.Session.Reported(p.shown) }
 }
 
 // column is one column of the stream.

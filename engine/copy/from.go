@@ -63,7 +63,8 @@ func (p *Copy) From(in Reader) (int64, error) {
 	}
 	l := p.loader
 	l.x = p.c.NewExec()
-	l.src = source{in: in, buf: make([]byte, 0, bufferSize), full: l.flush}
+	defer p.show(fromClient)()
+	l.src = source{in: in, buf: make([]byte, 0, bufferSize), full: l.flush, shown: p.shown}
 	l.frame = eval.Frame{Env: l.x.Eval, Outer: &l.row}
 	l.target.Reset(l.x)
 	if err := l.load(); err != nil {
@@ -351,8 +352,12 @@ func (l *loader) add(row []types.Datum) error {
 	}
 	if len(l.where) > 0 {
 		keep, err := l.passes(row)
-		if err != nil || !keep {
+		if err != nil {
 			return err
+		}
+		if !keep {
+			l.p.shown.Add(shownExcluded, 1)
+			return nil
 		}
 	}
 	if err := l.target.Check(l.x, row); err != nil {
@@ -393,6 +398,7 @@ func (l *loader) flush() error {
 		return pgerror.From(err).WithWhere("COPY %s, line %d", l.p.rel.Name, l.lines[at])
 	}
 	l.count += int64(n)
+	l.p.shown.Set(shownRows, l.count)
 	l.rows, l.lines, l.size = l.rows[:0], l.lines[:0], 0
 	l.unescape = l.unescape[:0]
 	l.x.Eval.Ctx.Reset()

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"manifold/engine/pgerror"
+	"manifold/engine/session"
 )
 
 // bufferSize is how much input is kept; rows of a batch refer to it until they are written.
@@ -24,7 +25,8 @@ type source struct {
 	done bool // the end marker was met
 	eol  eolKind
 	// full is called before the buffer is reused: whoever keeps rows writes them.
-	full func() error
+	full  func() error
+	shown *session.Progress // takes the bytes that came; may be nil
 }
 
 // eolKind is how lines end; the first line decides.
@@ -67,6 +69,7 @@ func (s *source) more() (bool, error) {
 		s.pos = 0
 	}
 	s.buf = append(s.buf, m...)
+	s.shown.Add(shownBytes, int64(len(m)))
 	return true, nil
 }
 

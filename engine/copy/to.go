@@ -16,11 +16,13 @@ type unloader struct {
 	out   Writer
 	row   []byte
 	value []byte
+	size  int64  // of the rows of a batch
 	plain []bool // by column: its text never needs escaping
 }
 
 // To writes the rows of the table or query to out; it gives their number.
 func (p *Copy) To(out Writer) (int64, error) {
+	defer p.show(toClient)()
 	u := &unloader{p: p, out: out}
 	for _, c := range p.columns {
 		u.plain = append(u.plain, neverEscaped(&c))
@@ -97,8 +99,12 @@ func (u *unloader) run(p *plan.Statement) (int64, error) {
 			if err := u.one(b, b.Lane(k)); err != nil {
 				return n, err
 			}
+			u.size += int64(len(u.row))
 			n++
 		}
+		u.p.shown.Add(shownBytes, u.size)
+		u.p.shown.Set(shownRows, n)
+		u.size = 0
 	}
 }
 
@@ -129,7 +135,8 @@ func (u *unloader) one(b *vector.Batch, lane int) error {
 			u.row = appendEscaped(u.row, u.value, o.delim)
 		}
 	}
-	return u.out.Write(append(u.row, '\n'))
+	u.row = append(u.row, '\n')
+	return u.out.Write(u.row)
 }
 
 func (u *unloader) binary(b *vector.Batch, lane int) error {

@@ -106,14 +106,7 @@ type Info struct {
 	TxStart     time.Time
 	StateChange time.Time
 	BackendType string
-	Progress    *Progress // nil but for long commands; never changed
-}
-
-// Progress is how far a long command has come, as the views pg_stat_progress_... show it.
-type Progress struct {
-	Command  string // "VACUUM"
-	Relation base.OID
-	Params   [20]int64
+	Progress    *Progress // nil but for long commands
 }
 
 // TxState is the explicit or implicit transaction block of the session.

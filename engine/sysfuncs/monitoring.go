@@ -7,6 +7,7 @@ import "strings"
 func monitoringViews() [][2]string {
 	list := append(tableViews(), indexViews()...)
 	list = append(list, databaseViews()...)
+	list = append(list, progressViews()...)
 	for _, v := range emptyViews() {
 		list = append(list, [2]string{v[0], nothingOf(v[1])})
 	}
@@ -105,7 +106,6 @@ func databaseViews() [][2]string {
 
 // emptyViews lists views without rows: name, and columns with their types.
 func emptyViews() [][2]string {
-	const progress = "pid:int4 datid:oid datname:name relid:oid "
 	return [][2]string{
 		{"pg_rules", "schemaname:name tablename:name rulename:name definition:text"},
 		{"pg_policies", "schemaname:name tablename:name policyname:name permissive:text roles:name[] cmd:text qual:text with_check:text"},
@@ -130,14 +130,6 @@ func emptyViews() [][2]string {
 			last_failed_time:timestamptz stats_reset:timestamptz`},
 		{"pg_stat_user_functions", "funcid:oid schemaname:name funcname:name calls:int8 total_time:float8 self_time:float8"},
 		{"pg_stat_progress_basebackup", "pid:int4 phase:text backup_total:int8 backup_streamed:int8 tablespaces_total:int8 tablespaces_streamed:int8"},
-		{"pg_stat_progress_analyze", progress + `phase:text sample_blks_total:int8 sample_blks_scanned:int8 ext_stats_total:int8
-			ext_stats_computed:int8 child_tables_total:int8 child_tables_done:int8 current_child_table_relid:oid`},
-		{"pg_stat_progress_cluster", progress + `command:text phase:text cluster_index_relid:oid heap_tuples_scanned:int8 heap_tuples_written:int8
-			heap_blks_total:int8 heap_blks_scanned:int8 index_rebuild_count:int8`},
-		{"pg_stat_progress_copy", progress + `command:text type:text bytes_processed:int8 bytes_total:int8 tuples_processed:int8
-			tuples_excluded:int8`},
-		{"pg_stat_progress_create_index", progress + `index_relid:oid command:text phase:text lockers_total:int8 lockers_done:int8
-			current_locker_pid:int8 blocks_total:int8 blocks_done:int8 tuples_total:int8 tuples_done:int8 partitions_total:int8 partitions_done:int8`},
 	}
 }
 

@@ -17,6 +17,7 @@ func registerSets(r registry) {
 	r.addSet(preparedStatements, "pg_prepared_statement")
 	r.addSet(cursors, "pg_cursor")
 	r.addSet(progressRows, "pg_stat_get_progress_info")
+	r.add(buildStep, "pg_indexam_progress_phasename")
 	r.addSet(prefetchCounts, "pg_stat_get_recovery_prefetch")
 	r.addSet(expandArray, "_pg_expandarray")
 	nothing := func(*Scope, *builtins.Context, []types.Datum) ([]types.Datum, error) { return nil, nil }
@@ -125,8 +126,8 @@ func progressRows(s *Scope, _ *builtins.Context, a []types.Datum) ([]types.Datum
 		}
 		cols := []base.OID{types.OIDInt4, types.OIDOID, types.OIDOID}
 		row := []types.Datum{types.Int(int64(x.ID)), oidOf(x.Database.OID), oidOf(p.Relation)}
-		for _, v := range p.Params {
-			cols, row = append(cols, types.OIDInt8), append(row, types.Int(v))
+		for i := range session.ProgressParams {
+			cols, row = append(cols, types.OIDInt8), append(row, types.Int(p.Param(i)))
 		}
 		out = append(out, record(cols, row...))
 	}

@@ -95,14 +95,6 @@ func views() [][2]string {
 		{"pg_stat_recovery_prefetch", `SELECT s.stats_reset, s.prefetch, s.hit, s.skip_init, s.skip_new, s.skip_fpw, s.skip_rep,
 			s.wal_distance, s.block_distance, s.io_depth FROM pg_stat_get_recovery_prefetch() s(stats_reset, prefetch, hit, skip_init,
 			skip_new, skip_fpw, skip_rep, wal_distance, block_distance, io_depth)`},
-		{"pg_stat_progress_vacuum", `SELECT s.pid, s.datid, d.datname, s.relid, CASE s.param1 WHEN 0 THEN 'initializing'::text
-			WHEN 1 THEN 'scanning heap' WHEN 2 THEN 'vacuuming indexes' WHEN 3 THEN 'vacuuming heap' WHEN 4 THEN 'cleaning up indexes'
-			WHEN 5 THEN 'truncating heap' WHEN 6 THEN 'performing final cleanup' END AS phase, s.param2 AS heap_blks_total,
-			s.param3 AS heap_blks_scanned, s.param4 AS heap_blks_vacuumed, s.param5 AS index_vacuum_count,
-			s.param6 AS max_dead_tuples, s.param7 AS num_dead_tuples
-			FROM pg_stat_get_progress_info('VACUUM') s(pid, datid, relid, param1, param2, param3, param4, param5, param6, param7, param8,
-			param9, param10, param11, param12, param13, param14, param15, param16, param17, param18, param19, param20)
-			LEFT JOIN pg_database d ON s.datid = d.oid`},
 		{"pg_stats", `SELECT n.nspname AS schemaname, c.relname AS tablename, a.attname, s.stainherit AS inherited,
 			s.stanullfrac AS null_frac, s.stawidth AS avg_width, s.stadistinct AS n_distinct,
 			CASE 3 WHEN s.stakind1 THEN s.stanumbers1[1] WHEN s.stakind2 THEN s.stanumbers2[1]

@@ -17,6 +17,8 @@ type Rewriter struct {
 	Live    int64
 	Dying   int64 // ended, but some snapshot sees them
 
+	Progress func(pages base.BlockNumber) // called after each page that All has read, and with zero after rows; may be nil
+
 	w    *Writer // to the new heap
 	from *Table
 	task *activity.Task
@@ -48,6 +50,7 @@ func (r *Rewriter) All() error {
 		if err := r.page(b); err != nil {
 			return err
 		}
+		r.tell(b + 1)
 	}
 	return r.Flush()
 }
@@ -85,7 +88,14 @@ func (r *Rewriter) Row(tid base.TID) error {
 		r.version(t)
 	}
 	buf.RUnlockRelease()
+	r.tell(0)
 	return r.flushFull()
+}
+
+func (r *Rewriter) tell(pages base.BlockNumber) {
+	if r.Progress != nil {
+		r.Progress(pages)
+	}
 }
 
 // version keeps a copy of a version that somebody may see.
