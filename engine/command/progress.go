@@ -1,22 +1,18 @@
 package command
 
-import (
-	"manifold/engine/base"
-)
+import "manifold/engine/base"
 
 // The places of what the views pg_stat_progress_... show, as in PostgreSQL's views, counted from zero.
 const (
 	analyzePhase  = 0
 	analyzeBlocks = 1 // and how many are done
 
-	clusterCommand = 0
 	clusterPhase   = 1
 	clusterIndex   = 2
 	clusterTuples  = 3 // scanned, and written
 	clusterBlocks  = 5 // and how many are done
 	clusterIndexes = 7
 
-	indexCommand = 0
 	indexLockers = 3 // how many, how many are done, and who
 	indexOID     = 6
 	indexMethod  = 8
