@@ -54,6 +54,7 @@ func (b *Backend) startInstance(r *run, params, literals []types.Datum) error {
 	if err := b.snapshot(r.snap); err != nil {
 		return err
 	}
+	r.fctx.Seen = r.snap.S
 	s.After.Replica = h.Replica
 	*r.x = exec.Context{Task: s.Task, Tx: s.Proc.Tx(), Snapshot: r.snap, Wait: h.Wait, WorkMem: h.WorkMem, Reporter: s,
 		Repeat: s.Tx.Isolation != 0, Cursors: b, After: s.After, Printer: b, TempDir: b.svc.Temp, Sequences: b.svc.Sequences}

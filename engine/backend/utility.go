@@ -240,6 +240,7 @@ func (c *commandContext) newExec() *exec.Context {
 	c.snaps = append(c.snaps, snap)
 	f := &builtins.Context{}
 	b.functions(f)
+	f.Seen = snap.S
 	return &exec.Context{Task: s.Task, Tx: s.Proc.Tx(), Snapshot: snap, Wait: h.Wait, WorkMem: h.WorkMem, Reporter: s, Cursors: b,
 		After: s.After, Printer: b,
 		Repeat: s.Tx.Isolation != session.ReadCommitted, TempDir: b.svc.Temp,

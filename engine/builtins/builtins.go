@@ -56,6 +56,7 @@ type Context struct {
 	Rand *rand.Rand // the session's generator; nil: one is made
 
 	Task *activity.Task // of the session that runs the statement, or nil
+	Seen base.LSN       // up to which the statement sees commits
 
 	Session any // what functions that need a session or the catalogs find there; nothing in this package looks at it
 

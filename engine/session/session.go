@@ -120,6 +120,7 @@ type TxState struct {
 	Queried    bool // a statement has taken a snapshot: modes of the transaction are settled
 	Start      time.Time
 	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
+	Outline    types.Datum   // what pg_current_snapshot has called it; zero when it was not asked
 	Savepoints []string      // names by depth
 	ReadWrite  []bool        // by depth: whether the transaction could write when the savepoint was set; its end restores that
 }

@@ -1,6 +1,8 @@
 package sysfuncs
 
 import (
+	"slices"
+
 	"manifold/engine/base"
 	"manifold/engine/builtins"
 	"manifold/engine/mvcc"
@@ -28,8 +30,49 @@ func registerTransactions(r registry) {
 		return types.Int(int64(s.Tx.Manager().Durable())), nil
 	}, "pg_current_wal_flush_lsn")
 	r.add(transactionStatus, "pg_xact_status")
+	r.add(currentSnapshot, "pg_current_snapshot")
+	r.add(func(_ *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		xmin, _, _ := types.OpenSnapshot(a[0])
+		return types.Int(int64(xmin)), nil
+	}, "pg_snapshot_xmin")
+	r.add(func(_ *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		_, xmax, _ := types.OpenSnapshot(a[0])
+		return types.Int(int64(xmax)), nil
+	}, "pg_snapshot_xmax")
+	r.addSet(func(_ *Scope, _ *builtins.Context, a []types.Datum) (out []types.Datum, err error) {
+		_, _, unseen := types.OpenSnapshot(a[0])
+		for _, x := range unseen {
+			out = append(out, types.Int(int64(x)))
+		}
+		return out, nil
+	}, "pg_snapshot_xip")
+	r.add(func(_ *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		x := uint64(a[0].I)
+		xmin, xmax, unseen := types.OpenSnapshot(a[1])
+		_, found := slices.BinarySearch(unseen, x)
+		return types.Bool(x < xmin || x < xmax && !found), nil
+	}, "pg_visible_in_snapshot")
 	r.add(transactionAge, "xid_age")
 	r.add(multixactAge, "mxid_age")
+}
+
+// currentSnapshot is pg_current_snapshot: what the statement sees, in ids. A transaction with one snapshot is told the same each time,
+// whoever has rolled back since.
+func currentSnapshot(s *Scope, c *builtins.Context, _ []types.Datum) (types.Datum, error) {
+	t := &s.Session.Tx
+	if t.HaveSnap && t.Outline.B != nil {
+		return t.Outline, nil
+	}
+	xmin, xmax, unseen := s.Tx.Manager().Outline(c.Seen, s.Tx.TopXID())
+	ids := make([]uint64, len(unseen))
+	for i, x := range unseen {
+		ids[i] = uint64(x)
+	}
+	d := types.MakeSnapshot(uint64(xmin), uint64(xmax), ids)
+	if t.HaveSnap {
+		t.Outline = d
+	}
+	return d, nil
 }
 
 // transactionStatus is pg_xact_status and txid_status.

@@ -113,6 +113,8 @@ func recvType(typ base.OID, b []byte, env *Env) (Datum, error) {
 		return r.done(Datum{B: r.take(6)})
 	case OIDMacAddr8:
 		return recvMacAddr8(b)
+	case OIDPgSnapshot, OIDTXIDSnapshot:
+		return recvSnapshot(&r)
 	case OIDNumeric:
 		return recvNumeric(b)
 	case OIDInterval:
@@ -262,6 +264,8 @@ func appendBinary(dst []byte, typ base.OID, d Datum, env *Env) ([]byte, error) {
 		return append(dst, d.B...), nil
 	case OIDInet, OIDCIDR:
 		return sendInet(dst, d, typ == OIDCIDR), nil
+	case OIDPgSnapshot, OIDTXIDSnapshot:
+		return sendSnapshot(dst, d), nil
 	case OIDVoid:
 		return dst, nil
 	case OIDNumeric:

@@ -68,6 +68,8 @@ func inOther(typ base.OID, typmod int32, s string, env *Env) (Datum, error) {
 		return parseTID(s)
 	case OIDPgLSN:
 		return parseLSN(s)
+	case OIDPgSnapshot, OIDTXIDSnapshot:
+		return parseSnapshot(s)
 	case OIDJSON:
 		return parseJSON(s)
 	case OIDJSONB:
@@ -155,6 +157,8 @@ func appendTextOther(dst []byte, typ base.OID, d Datum, env *Env) []byte {
 		return append(dst, base.UnpackTID(uint64(d.I)).String()...)
 	case OIDPgLSN:
 		return append(dst, base.LSN(d.I).String()...)
+	case OIDPgSnapshot, OIDTXIDSnapshot:
+		return appendSnapshot(dst, d)
 	case OIDVoid:
 		return dst
 	case OIDInet, OIDCIDR:
