@@ -29,6 +29,14 @@ func registerTransactions(r registry) {
 	r.add(func(s *Scope, _ *builtins.Context, _ []types.Datum) (types.Datum, error) {
 		return types.Int(int64(s.Tx.Manager().Durable())), nil
 	}, "pg_current_wal_flush_lsn")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		name, _ := s.Tx.Manager().Log().FileName(base.LSN(a[0].I))
+		return types.Text(name), nil
+	}, "pg_walfile_name")
+	r.add(func(s *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {
+		name, offset := s.Tx.Manager().Log().FileName(base.LSN(a[0].I))
+		return record([]base.OID{types.OIDText, types.OIDInt4}, types.Text(name), types.Int(offset)), nil
+	}, "pg_walfile_name_offset")
 	r.add(transactionStatus, "pg_xact_status")
 	r.add(currentSnapshot, "pg_current_snapshot")
 	r.add(func(_ *Scope, _ *builtins.Context, a []types.Datum) (types.Datum, error) {

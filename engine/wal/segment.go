@@ -54,6 +54,12 @@ func (g geometry) name(seg uint64) string {
 	return fmt.Sprintf("%08X%08X%08X", g.timeline, seg/per, seg%per)
 }
 
+// FileName gives the name of the log file that ends at or holds a position, as pg_walfile_name does, and the position's place in its
+// own file.
+func (g geometry) FileName(p base.LSN) (name string, offset int64) {
+	return g.name(g.segment(p - 1)), g.offset(p)
+}
+
 // parse is the inverse of name; false for other files and other timelines.
 func (g geometry) parse(name string) (uint64, bool) {
 	if len(name) != 24 || strings.ToUpper(name) != name {
