@@ -147,7 +147,9 @@ func (c *Cluster) start(fs vfs.FS, o Options) error {
 		}
 	}
 	o.WAL.SystemID, o.WAL.SegmentSize, o.WAL.Timeline = f.SystemID, f.SegmentSize, f.Checkpoint.Timeline
+	prefaulted := c.Pool.Prefault()
 	at, err := c.redo(fs, f, o, replay)
+	prefaulted()
 	if err != nil {
 		return err
 	}
