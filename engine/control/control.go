@@ -2,9 +2,7 @@ package control
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -153,9 +151,6 @@ type Store struct {
 // Open opens the control file of a cluster and gives its content.
 func Open(fsys vfs.FS) (*Store, File, error) {
 	f, err := fsys.Open(Name, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, File{}, pgerror.Newf(pgerror.UndefinedFile, "could not open file \"%s\": No such file or directory", Name)
-	}
 	if err != nil {
 		return nil, File{}, pgerror.IO(err, "could not open file \"%s\"", Name)
 	}

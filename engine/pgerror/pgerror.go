@@ -74,8 +74,11 @@ func Corrupt(format string, args ...any) *Error { return Newf(DataCorrupted, for
 func IO(err error, format string, args ...any) *Error {
 	code, why := IOError, err.Error()
 	var no syscall.Errno
-	if errors.Is(err, fs.ErrNotExist) { // also of a file system that is not the operating system's
+	switch { // also of a file system that is not the operating system's
+	case errors.Is(err, fs.ErrNotExist):
 		no = syscall.ENOENT
+	case errors.Is(err, fs.ErrExist):
+		no = syscall.EEXIST
 	}
 	if no != 0 || errors.As(err, &no) {
 		code, why = errnoCode(no), no.Error()

@@ -17,6 +17,7 @@ func TestIO(t *testing.T) {
 		{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, DiskFull, "could not write file \"x\": No space left on device"},
 		{missing, UndefinedFile, "could not write file \"x\": No such file or directory"},
 		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, UndefinedFile, "could not write file \"x\": No such file or directory"},
+		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrExist}, DuplicateFile, "could not write file \"x\": File exists"},
 		{syscall.EACCES, InsufficientPrivilege, "could not write file \"x\": Permission denied"},
 		{syscall.EIO, IOError, "could not write file \"x\": Input/output error"},
 		{errors.New("short write"), IOError, "could not write file \"x\": short write"},

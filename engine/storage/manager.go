@@ -170,9 +170,6 @@ func (m *Manager) Create(f base.RelFile, fk base.Fork, redo bool) error {
 			h, err = m.files.acquire(r.segment(0), mode)
 		}
 	}
-	if errors.Is(err, fs.ErrExist) {
-		return pgerror.Newf(pgerror.DuplicateFile, "could not create file \"%s\": File exists", r.segment(0))
-	}
 	if err != nil {
 		return fileError(err, "create", r.segment(0))
 	}
