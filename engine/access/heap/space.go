@@ -187,19 +187,14 @@ func (t *Table) mapPage(task *activity.Task, tag base.PageTag) (buffer.Buffer, e
 }
 
 func pinMap(pool *buffer.Pool, task *activity.Task, tag base.PageTag) (buffer.Buffer, error) {
-	if err := growMap(pool, tag); err != nil {
+	n, err := pool.Blocks(tag.File, tag.Fork)
+	if err == nil && tag.Block >= n {
+		err = pool.Storage().ExtendTo(tag.File, tag.Fork, tag.Block+1)
+	}
+	if err != nil {
 		return buffer.Buffer{}, err
 	}
 	return pool.PinOrZero(task, tag)
-}
-
-// growMap makes the fork of a map long enough for a page.
-func growMap(pool *buffer.Pool, tag base.PageTag) error {
-	n, err := pool.Blocks(tag.File, tag.Fork)
-	if err != nil || tag.Block < n {
-		return err
-	}
-	return pool.Storage().ExtendTo(tag.File, tag.Fork, tag.Block+1)
 }
 
 // The visibility map is the VM fork: a bit for every heap page, set when every row on it is visible to all. Setting a bit
@@ -245,7 +240,13 @@ func setVisible(pool *buffer.Pool, task *activity.Task, heapPage base.PageTag, o
 	if err != nil {
 		return err
 	}
-	_, at, bit := vmPlace(heapPage.Block)
+	setBit(vm, heapPage.Block, on, lsn)
+	return nil
+}
+
+// setBit sets or clears the bit of a heap page in its page of the map and unpins that.
+func setBit(vm buffer.Buffer, heapPage base.BlockNumber, on bool, lsn base.LSN) {
+	_, at, bit := vmPlace(heapPage)
 	vm.Lock()
 	p := vm.Page()
 	if p.Kind() != page.KindVM {
@@ -262,7 +263,6 @@ func setVisible(pool *buffer.Pool, task *activity.Task, heapPage base.PageTag, o
 		vm.MarkDirty()
 	}
 	vm.UnlockRelease()
-	return nil
 }
 
 // AllVisible tells whether every row of a page is visible to all, so that an index-only scan need not look. cache keeps a

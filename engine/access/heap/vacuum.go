@@ -121,7 +121,8 @@ func (v *Vacuumer) markVisible(buf buffer.Buffer, h base.LSN) error {
 	if !v.pr.allVisible || !v.pr.plan.empty() {
 		return nil
 	}
-	switch err := growMap(v.t.s.pool, vmTag(buf.Tag())); {
+	vm, err := pinMap(v.t.s.pool, v.task, vmTag(buf.Tag()))
+	switch {
 	case pgerror.Code(err) == pgerror.DiskFull:
 		return nil // the map saves work only, and who vacuums may do it to get room
 	case err != nil:
@@ -135,10 +136,12 @@ func (v *Vacuumer) markVisible(buf buffer.Buffer, h base.LSN) error {
 	b.Block(0, buf.Tag(), p, 0)
 	lsn, err := v.t.s.log.Insert(b)
 	if err != nil {
+		vm.Release()
 		return err
 	}
 	buf.SetLSN(lsn)
-	return setVisible(v.t.s.pool, v.task, buf.Tag(), true, lsn)
+	setBit(vm, buf.Tag().Block, true, lsn)
+	return nil
 }
 
 // TruncateTail gives empty pages at the end of the heap back to the file system. The caller holds the table so that
