@@ -120,7 +120,8 @@ type TxState struct {
 	Queried    bool // a statement has taken a snapshot: modes of the transaction are settled
 	Start      time.Time
 	Snapshot   mvcc.Snapshot // of the whole transaction from REPEATABLE READ on
-	Outline    types.Datum   // what pg_current_snapshot has called it; zero when it was not asked
+	Outline    types.Datum   // what pg_current_snapshot told last
+	OutlineOf  base.LSN      // and of which snapshot; zero for none
 	Savepoints []string      // names by depth
 	ReadWrite  []bool        // by depth: whether the transaction could write when the savepoint was set; its end restores that
 }

@@ -64,11 +64,11 @@ func registerTransactions(r registry) {
 	r.add(multixactAge, "mxid_age")
 }
 
-// currentSnapshot is pg_current_snapshot: what the statement sees, in ids. A transaction with one snapshot is told the same each time,
-// whoever has rolled back since.
+// currentSnapshot is pg_current_snapshot: what the statement sees, in ids. Of one snapshot the same is told each time, for each row or
+// statement, whoever has rolled back since.
 func currentSnapshot(s *Scope, c *builtins.Context, _ []types.Datum) (types.Datum, error) {
 	t := &s.Session.Tx
-	if t.HaveSnap && t.Outline.B != nil {
+	if t.OutlineOf == c.Seen && c.Seen != 0 {
 		return t.Outline, nil
 	}
 	xmin, xmax, unseen := s.Tx.Manager().Outline(c.Seen, s.Tx.TopXID())
@@ -76,11 +76,8 @@ func currentSnapshot(s *Scope, c *builtins.Context, _ []types.Datum) (types.Datu
 	for i, x := range unseen {
 		ids[i] = uint64(x)
 	}
-	d := types.MakeSnapshot(uint64(xmin), uint64(xmax), ids)
-	if t.HaveSnap {
-		t.Outline = d
-	}
-	return d, nil
+	t.Outline, t.OutlineOf = types.MakeSnapshot(uint64(xmin), uint64(xmax), ids), c.Seen
+	return t.Outline, nil
 }
 
 // transactionStatus is pg_xact_status and txid_status.

@@ -33,6 +33,18 @@ func validBounds(xmin, xmax uint64) bool {
 	return uint32(xmin) != 0 && uint32(xmax) != 0 && xmin <= xmax
 }
 
+// nextUnseen adds an id to those that are not seen, once; false when it is not in order.
+func nextUnseen(unseen []uint64, x, xmin, xmax uint64) ([]uint64, bool) {
+	n := len(unseen)
+	switch {
+	case x < xmin || x >= xmax || n > 0 && x < unseen[n-1]:
+		return nil, false
+	case n > 0 && x == unseen[n-1]:
+		return unseen, true
+	}
+	return append(unseen, x), true
+}
+
 // parseSnapshot reads xmin:xmax:unseen,unseen,...
 func parseSnapshot(s string) (Datum, error) {
 	bad := syntaxError("pg_snapshot", s)
@@ -48,15 +60,9 @@ func parseSnapshot(s string) (Datum, error) {
 	for rest = rest[1:]; rest != ""; {
 		var x uint64
 		x, rest = leadingUint(rest)
-		last := xmin
-		if n := len(unseen); n > 0 {
-			last = unseen[n-1]
-		}
-		if x < last || x >= xmax {
+		var ok bool
+		if unseen, ok = nextUnseen(unseen, x, xmin, xmax); !ok {
 			return Null, bad
-		}
-		if len(unseen) == 0 || x > last {
-			unseen = append(unseen, x)
 		}
 		if rest != "" {
 			if rest[0] != ',' {
@@ -121,15 +127,11 @@ func recvSnapshot(r *reader) (Datum, error) {
 		return Null, bad
 	}
 	var unseen []uint64
-	for last := xmin; n > 0; n-- {
-		x := uint64(r.i64())
-		if x < last || x >= xmax {
+	for ; n > 0; n-- {
+		var ok bool
+		if unseen, ok = nextUnseen(unseen, uint64(r.i64()), xmin, xmax); !ok {
 			return Null, bad
 		}
-		if len(unseen) == 0 || x > last {
-			unseen = append(unseen, x)
-		}
-		last = x
 	}
 	return r.done(MakeSnapshot(xmin, xmax, unseen))
 }
