@@ -22,6 +22,18 @@ func slowVacuums(t *testing.T) *Engine {
 	return e
 }
 
+// until waits for something to hold while work goes on whose end done tells.
+func until(t *testing.T, done <-chan error, holds func() bool) {
+	t.Helper()
+	for !holds() {
+		select {
+		case err := <-done:
+			t.Fatalf("the work ended before: %v", err)
+		default:
+		}
+	}
+}
+
 func tableOID(c *client, name string) base.OID {
 	c.t.Helper()
 	oid := base.OID(0)
@@ -40,13 +52,9 @@ func TestAutovacuumYieldsToALock(t *testing.T) {
 	oid := tableOID(c, "big")
 	done := make(chan error, 1)
 	go func() { done <- e.Maintain(activity.NewTask(0, nil), c.s.Database.OID, oid, true, false) }()
-	for c.run("select count(*) from pg_stat_progress_vacuum where relid = 'big'::regclass and phase = 'scanning heap'") != "1" {
-		select {
-		case err := <-done:
-			t.Fatalf("vacuum ended: %v", err)
-		default:
-		}
-	}
+	until(t, done, func() bool {
+		return c.run("select count(*) from pg_stat_progress_vacuum where relid = 'big'::regclass and phase = 'scanning heap'") == "1"
+	})
 	if got := c.run("select backend_type, query like 'autovacuum: VACUUM %big' from pg_stat_activity where backend_type like 'auto%'"); got != "autovacuum worker|t" {
 		t.Errorf("shown as %s", got)
 	}
@@ -112,23 +120,14 @@ func TestAnalyzeHoldsNothingBack(t *testing.T) {
 	done := make(chan error, 1)
 	task := activity.NewTask(0, nil)
 	go func() { done <- e.Maintain(task, c.s.Database.OID, oid, false, true) }()
-	for c.run("select count(*) from pg_stat_activity where backend_type = 'autovacuum worker' and wait_event = 'VacuumDelay'") != "1" {
-		select {
-		case err := <-done:
-			t.Fatalf("ANALYZE ended: %v", err)
-		default:
-		}
-	}
+	until(t, done, func() bool {
+		return c.run("select count(*) from pg_stat_activity where backend_type = 'autovacuum worker' and wait_event = 'VacuumDelay'") == "1"
+	})
 	if got := c.run("delete from big where a = 1"); got != "DELETE 1" {
 		t.Fatal(got)
 	}
-	for deleted := e.cluster.Txns.Now(); e.cluster.Txns.RefreshHorizon() < deleted; {
-		select {
-		case err := <-done:
-			t.Fatalf("the horizon stayed until ANALYZE ended: %v", err)
-		default:
-		}
-	}
+	deleted := e.cluster.Txns.Now()
+	until(t, done, func() bool { return e.cluster.Txns.RefreshHorizon() >= deleted })
 	task.Cancel(pgerror.New(pgerror.QueryCanceled, "enough"))
 	if err := <-done; pgerror.Code(err) != pgerror.QueryCanceled {
 		t.Errorf("ANALYZE ended with %v", err)
