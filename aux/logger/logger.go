@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -140,32 +141,35 @@ func (l *Logger) encode(o *Options, w *session.Who, e *pgerror.Error, statement 
 }
 
 func encodeText(w *session.Who, e *pgerror.Error, statement string) []byte {
-	b := time.Now().UTC().AppendFormat(nil, "2006-01-02 15:04:05.000 MST ")
+	b := time.Now().UTC().AppendFormat(make([]byte, 0, lineRest), "2006-01-02 15:04:05.000 MST ")
 	if w.PID != 0 {
 		b = fmt.Appendf(b, "[%d] ", w.PID)
 	}
 	if w.User != "" {
 		b = fmt.Appendf(b, "%s@%s ", w.User, w.Database)
 	}
-	prefix := string(b)
-	field := func(name, text string) {
-		if text != "" {
-			b = fmt.Appendf(b, "%s:  %s\n", name, strings.ReplaceAll(text, "\n", "\n\t"))
-		}
+	lines := [...]struct{ name, text string }{
+		{string(e.Severity), e.Message}, {"DETAIL", detail(e)}, {"HINT", e.Hint}, {"CONTEXT", e.Where}, {"STATEMENT", statement},
 	}
-	more := func(name, text string) {
-		if text != "" {
-			b = append(b, prefix...)
-			field(name, text)
-		}
+	prefix, size := string(b), 0
+	for i := range lines {
+		l := &lines[i]
+		l.text = strings.ReplaceAll(l.text, "\n", "\n\t")
+		size += len(prefix) + len(l.text) + lineRest
 	}
-	field(string(e.Severity), e.Message)
-	more("DETAIL", detail(e))
-	more("HINT", e.Hint)
-	more("CONTEXT", e.Where)
-	more("STATEMENT", statement)
+	b = slices.Grow(b[:0], size)
+	for _, l := range lines {
+		if l.text == "" {
+			continue
+		}
+		b = append(append(b, prefix...), l.name...)
+		b = append(append(append(b, ":  "...), l.text...), '\n')
+	}
 	return b
 }
+
+// lineRest is room for what stands around the text of a line, as a rule.
+const lineRest = 64
 
 // detail gives the detail as the log shows it.
 func detail(e *pgerror.Error) string {

@@ -2,7 +2,9 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
+	"strings"
 
 	"manifold/engine/base"
 	"manifold/engine/pgerror"
@@ -201,7 +203,11 @@ func (w *Writer) Error(e *pgerror.Error) { w.report('E', e) }
 // Notice appends a NoticeResponse.
 func (w *Writer) Notice(e *pgerror.Error) { w.report('N', e) }
 
+// reportRest is room for what a report says beside its texts, as a rule.
+const reportRest = 400
+
 func (w *Writer) report(kind byte, e *pgerror.Error) {
+	w.Buf = slices.Grow(w.Buf, reportRest+len(e.Message)+len(e.Detail)+len(e.Hint)+len(e.Where))
 	m := w.begin(kind)
 	w.field('S', string(e.Severity))
 	w.field('V', string(e.Severity))
@@ -226,12 +232,7 @@ func (w *Writer) report(kind byte, e *pgerror.Error) {
 // field appends a field of a report; a zero byte inside would end it early and is left out.
 func (w *Writer) field(code byte, s string) {
 	w.Buf = append(w.Buf, code)
-	for i := 0; i < len(s); i++ {
-		if s[i] != 0 {
-			w.Buf = append(w.Buf, s[i])
-		}
-	}
-	w.Buf = append(w.Buf, 0)
+	w.cstring(strings.ReplaceAll(s, "\x00", ""))
 }
 
 func (w *Writer) optional(code byte, s string) {

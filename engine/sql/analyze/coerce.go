@@ -421,7 +421,7 @@ func (a *analyzer) typedConst(c *query.Const, target base.OID, mod int32, ctx co
 	if err != nil {
 		return nil, a.at(pgerror.From(err), int32(c.Offset))
 	}
-	out.Value = v.Clone()
+	out.Value = v
 	return &out, nil
 }
 
