@@ -42,7 +42,7 @@ func drivenTPCB(o *options, clients int) func(*server) (outcome, error) {
 // many gives the server as package many knows it.
 func (s *server) many(o *options) many.Server {
 	rows := rowsPerScale * o.scale
-	return many.Server{Addr: s.addr(), Rows: rows, Threads: driveThreads, Processes: thinkProcesses, Member: func(clients int) []string {
+	return many.Server{Addr: s.addr(), Rows: rows, Threads: driveThreads, Yield: true, Processes: thinkProcesses, Member: func(clients int) []string {
 		return []string{"-crowd", s.addr(), "-crowd-clients", strconv.Itoa(clients), "-crowd-rows", strconv.Itoa(rows)}
 	}}
 }

@@ -63,7 +63,7 @@ func (t *thread) settle() error {
 	return nil
 }
 
-// dial connects the clients and waits until each is ready for its first query.
+// dial connects the clients and waits until each is ready for its first query. Each says who it is as soon as it is connected.
 func (t *thread) dial() error {
 	t.reset(time.Time{}, func(*Client, *rand.Rand, []byte) ([]byte, time.Duration) { return nil, 0 })
 	for _, c := range t.clients {
@@ -74,6 +74,9 @@ func (t *thread) dial() error {
 		c.busy, c.sent = true, time.Now()
 		t.byFD[int32(c.fd)] = c
 		if err := t.watch(unix.EPOLL_CTL_ADD, c, unix.EPOLLOUT); err != nil {
+			return err
+		}
+		if err := t.turn(0); err != nil {
 			return err
 		}
 	}
@@ -146,14 +149,8 @@ func (t *thread) send(c *Client, request []byte, now time.Time) error {
 // loop serves events until every client is done.
 func (t *thread) loop() error {
 	for looked := time.Now(); t.pending > 0; {
-		n, err := t.wait()
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		if err := t.turn(lookLate); err != nil {
 			return err
-		}
-		for i := range max(n, 0) {
-			if err := t.serve(t.byFD[t.events[i].Fd], t.events[i].Events); err != nil {
-				return err
-			}
 		}
 		now := time.Now()
 		if err := t.wakeThinkers(now); err != nil {
@@ -169,13 +166,25 @@ func (t *thread) loop() error {
 	return nil
 }
 
-// wait waits for events, or for the end of the first pause. Whole milliseconds, as epoll_wait has them, would send the requests
-// of many clients in bursts.
-func (t *thread) wait() (int, error) {
-	d := lookLate
+// turn serves the events that there are, for the first of which it waits no longer than d and no longer than the first pause.
+func (t *thread) turn(d time.Duration) error {
 	if len(t.think) > 0 {
-		d = min(max(time.Until(t.think[0].at), 0), lookLate)
+		d = min(max(time.Until(t.think[0].at), 0), d)
 	}
+	n, err := t.wait(d)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return err
+	}
+	for i := range max(n, 0) {
+		if err := t.serve(t.byFD[t.events[i].Fd], t.events[i].Events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits for events. Whole milliseconds, as epoll_wait has them, would send the requests of many clients in bursts.
+func (t *thread) wait(d time.Duration) (int, error) {
 	ts := unix.NsecToTimespec(int64(d))
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(t.epfd), uintptr(unsafe.Pointer(&t.events[0])), batch, uintptr(unsafe.Pointer(&ts)), 0, 0)
 	if errno != 0 {

@@ -15,6 +15,7 @@ type Server struct {
 	Addr    string // IP:PORT
 	Rows    int    // of pgbench_accounts
 	Threads int    // of each fleet
+	Yield   bool   // those who come back in a storm leave the processors to the server, as if they were on other machines
 
 	Processes int                        // that clients who think are in; this one alone when it is not more than one
 	Member    func(clients int) []string // arguments with which this program calls Serve, where Processes is more than one
@@ -178,11 +179,10 @@ type Reconnecting struct {
 	P50, P99       time.Duration // and during the storm
 }
 
-// Reconnect lets clients hang up and come back all at once while others work. Those that come back leave the processors to the
-// server and the others, whose time is measured.
+// Reconnect lets clients hang up and come back all at once while others work, whose time is measured.
 func (s *Server) Reconnect(clients, active int, d time.Duration) (t Reconnecting, err error) {
 	dial := func() (*drive.Fleet, error) {
-		return drive.Dial(drive.Options{Addr: s.Addr, Clients: clients, Threads: max(s.Threads, 1), Modest: true})
+		return drive.Dial(drive.Options{Addr: s.Addr, Clients: clients, Threads: max(s.Threads, 1), Modest: s.Yield})
 	}
 	crowd, err := dial()
 	if err != nil {
