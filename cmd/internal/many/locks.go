@@ -20,7 +20,7 @@ type Locking struct {
 type kind struct {
 	name    string
 	prepare []string // makes the tables
-	begin   []string // of each session
+	begin   []string // of each session; nothing makes these fail
 	steps   func(r *rand.Rand) []string
 	retry   map[string]bool // SQLSTATEs after which a transaction is tried again
 	check   func(commits int) string
@@ -54,7 +54,7 @@ func kinds(rows int) []kind {
 			retry: map[string]bool{"40P01": true}, check: twice},
 		{name: "lock timeouts", prepare: table, begin: []string{"set lock_timeout = '50ms'", "set deadlock_timeout = '10s'"}, steps: two,
 			retry: map[string]bool{"55P03": true}, check: twice},
-		{name: "statement timeouts", prepare: table, begin: []string{"set statement_timeout = '50ms'", "set deadlock_timeout = '10s'"}, steps: two,
+		{name: "statement timeouts", prepare: table, begin: []string{"set deadlock_timeout = '10s'", "set statement_timeout = '50ms'"}, steps: two,
 			retry: map[string]bool{"57014": true}, check: twice},
 		{name: "a queue of jobs", prepare: append(table, "create table many_job (id int primary key)",
 			"insert into many_job select g from generate_series(1, 100000) g"),
