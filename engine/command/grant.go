@@ -1,6 +1,9 @@
 package command
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
@@ -24,6 +27,16 @@ type granted struct {
 	all        sysfuncs.Priv
 	public     sysfuncs.Priv
 	noun, name string
+	table      string             // of a column
+	over       []sysfuncs.ACLItem // of the table of a column
+}
+
+// title names the object in messages.
+func (g *granted) title() string {
+	if g.table != "" {
+		return fmt.Sprintf("column \"%s\" of relation \"%s\"", g.name, g.table)
+	}
+	return "\"" + g.name + "\""
 }
 
 func grant(c *Context, node *pg_query.Node) (string, error) {
@@ -100,19 +113,49 @@ func (c *Context) grantOn(s *pg_query.GrantStmt, g *granted, grantees []string) 
 			return err
 		}
 	}
-	for name, p := range columns {
+	if g.class != bootstrap.RelClass {
+		return nil
+	}
+	if !s.IsGrant {
 		d, err := c.relation(g.oid)
 		if err != nil {
 			return err
 		}
+		for i := range d.Columns { // what is taken away from the table is from its columns
+			if name := d.Columns[i].Name; !d.Columns[i].Dropped && whole&sysfuncs.AllColumn != 0 {
+				columns[name] |= whole & sysfuncs.AllColumn
+			}
+		}
+	}
+	return c.grantOnColumns(s, g, columns, grantees)
+}
+
+// grantOnColumns applies privileges to columns of a table.
+func (c *Context) grantOnColumns(s *pg_query.GrantStmt, g *granted, columns map[string]sysfuncs.Priv, grantees []string) error {
+	if len(columns) == 0 {
+		return nil
+	}
+	d, err := c.relation(g.oid)
+	if err != nil {
+		return err
+	}
+	class, err := c.View.Row(g.class, g.index, g.keys...)
+	if err != nil {
+		return err
+	}
+	over, err := sysfuncs.ParseACL(class[g.acl-1])
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(columns)) {
 		attr, err := column(d, name)
 		if err != nil {
 			return err
 		}
 		k := &granted{object: colObject(g.oid, attr), index: bootstrap.IdxAttributeRelidAttnumIndex,
 			keys: []types.Datum{oidKey(g.oid), types.Int(int64(attr))}, ownerOID: d.Owner, acl: bootstrap.ColAttributeAttacl,
-			all: sysfuncs.AllColumn, noun: "column", name: name}
-		if err := c.changeColumnACL(s, k, p, grantees); err != nil {
+			all: sysfuncs.AllColumn, noun: "column", name: name, table: d.Name, over: over}
+		if err := c.changeColumnACL(s, k, columns[name], grantees); err != nil {
 			return err
 		}
 	}
@@ -135,6 +178,9 @@ func (c *Context) changeACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.Priv, 
 	if r == nil {
 		return pgerror.Newf(pgerror.InternalError, "cache lookup failed for %s \"%s\"", g.noun, g.name)
 	}
+	if !s.IsGrant && g.sub != 0 && r.Null(g.acl) {
+		return nil
+	}
 	owner := g.ownerOID
 	if g.owner > 0 {
 		owner = r.OID(g.owner)
@@ -150,17 +196,22 @@ func (c *Context) changeACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.Priv, 
 		}
 		items = append(items, sysfuncs.ACLItem{Grantee: ownerName, Grantor: ownerName, Priv: g.all})
 	}
-	grantor, p, err := c.grantor(g, items, owner, p)
+	grantor, p, err := c.grantor(g, slices.Concat(g.over, items), owner, p)
 	if err != nil || p == 0 {
 		return err
 	}
+	change := &aclChange{c: c, items: items, owner: ownerName, cascade: s.Behavior == pg_query.DropBehavior_DROP_CASCADE}
 	for _, to := range grantees {
 		if s.IsGrant {
-			items = addPrivileges(items, to, grantor, p, s.GrantOption)
+			err = change.give(to, grantor, p, s.GrantOption)
 		} else {
-			items = takePrivileges(items, to, grantor, p, s.GrantOption)
+			err = change.take(to, grantor, p, s.GrantOption)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	items = change.items
 	if len(items) == 0 && g.sub != 0 {
 		r.Set(g.acl, types.Null)
 	} else {
@@ -191,63 +242,19 @@ func (c *Context) grantor(g *granted, items []sysfuncs.ACLItem, owner base.OID, 
 	}
 	if may&p == 0 {
 		if any == 0 {
-			return "", 0, pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for %s %s", g.noun, g.name)
+			title := g.noun + " " + g.name
+			if g.table != "" {
+				title = g.title()
+			}
+			return "", 0, pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for %s", title)
 		}
-		c.warning(pgerror.WarningPrivilegeNotGranted, "no privileges were granted for \"%s\"", g.name)
+		c.warning(pgerror.WarningPrivilegeNotGranted, "no privileges were granted for %s", g.title())
 		return "", 0, nil
 	}
 	if may&p != p {
-		c.warning(pgerror.WarningPrivilegeNotGranted, "not all privileges were granted for \"%s\"", g.name)
+		c.warning(pgerror.WarningPrivilegeNotGranted, "not all privileges were granted for %s", g.title())
 	}
 	return me, may & p, nil
-}
-
-func addPrivileges(items []sysfuncs.ACLItem, to, by string, p sysfuncs.Priv, option bool) []sysfuncs.ACLItem {
-	for i := range items {
-		if items[i].Grantee == to && items[i].Grantor == by {
-			items[i].Priv |= p
-			if option {
-				items[i].Grant |= p
-			}
-			return items
-		}
-	}
-	it := sysfuncs.ACLItem{Grantee: to, Grantor: by, Priv: p}
-	if option {
-		it.Grant = p
-	}
-	return append(items, it)
-}
-
-func takePrivileges(items []sysfuncs.ACLItem, from, by string, p sysfuncs.Priv, optionOnly bool) []sysfuncs.ACLItem {
-	out := items[:0]
-	for _, it := range items {
-		if it.Grantee == from && it.Grantor == by {
-			it.Grant &^= p
-			if !optionOnly {
-				it.Priv &^= p
-			}
-			if it.Priv == 0 {
-				continue
-			}
-		}
-		out = append(out, it)
-	}
-	return out
-}
-
-// mergeACL joins entries of the same grantee and grantor.
-func mergeACL(items []sysfuncs.ACLItem) []sysfuncs.ACLItem {
-	var out []sysfuncs.ACLItem
-	for _, it := range items {
-		out = addPrivileges(out, it.Grantee, it.Grantor, it.Priv, false)
-		for i := range out {
-			if out[i].Grantee == it.Grantee && out[i].Grantor == it.Grantor {
-				out[i].Grant |= it.Grant
-			}
-		}
-	}
-	return out
 }
 
 // dependACL records the roles that a list names, beside the owner.
