@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"slices"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
@@ -55,7 +56,7 @@ func (c *Context) mayTruncate(d *relation.Desc) error {
 	if d.System && d.OID < base.FirstNormalOID {
 		return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied: \"%s\" is a system catalog", d.Name)
 	}
-	if err := sysfuncs.CheckRelation(c.View, c.Session.Role, d.OID, uint32(sysfuncs.PrivTruncate), nil, nil); err != nil {
+	if err := sysfuncs.CheckRelation(c.View, c.Session.Role, d.OID, uint32(sysfuncs.PrivTruncate)); err != nil {
 		return err
 	}
 	return c.notPending(d, "TRUNCATE")
@@ -63,29 +64,26 @@ func (c *Context) mayTruncate(d *relation.Desc) error {
 
 // truncateReferrers adds the tables that refer to those of the list with CASCADE, and refuses to leave them behind without.
 func (c *Context) truncateReferrers(list []base.OID, cascade bool) ([]base.OID, error) {
-	for i := 0; i < len(list); i++ {
-		d, err := c.relation(list[i])
-		if err != nil {
-			return nil, err
+	if !cascade {
+		return list, c.refuseReferrers(list)
+	}
+	known := slices.Clone(list)
+	for {
+		more, err := c.referrers(list, known)
+		if err != nil || len(more) == 0 {
+			return list, err
 		}
-		for _, k := range d.Referrers {
-			if slices.Contains(list, k.Table) {
-				continue
-			}
-			if err := c.lockRelation(k.Table, lock.AccessExclusive, k.Name, false); err != nil {
+		for _, r := range more {
+			if err := c.lockRelation(r.Table, lock.AccessExclusive, r.Name, false); err != nil {
 				return nil, err
 			}
-			child, err := c.View.Relation(k.Table)
+			child, err := c.View.Relation(r.Table)
 			if err != nil {
 				return nil, err
 			}
+			known = append(known, r.Table)
 			if child == nil {
 				continue
-			}
-			if !cascade {
-				return nil, pgerror.New(pgerror.FeatureNotSupported, "cannot truncate a table referenced in a foreign key constraint").
-					WithDetail("Table \"%s\" references \"%s\".", child.Name, d.Name).
-					WithHint("Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.", child.Name)
 			}
 			c.notice(pgerror.SuccessfulCompletion, "truncate cascades to table \"%s\"", child.Name)
 			if err := c.mayTruncate(child); err != nil {
@@ -94,7 +92,51 @@ func (c *Context) truncateReferrers(list []base.OID, cascade bool) ([]base.OID, 
 			list = append(list, child.OID)
 		}
 	}
-	return list, nil
+}
+
+// refuseReferrers fails when a table that is not of the list refers to one that is.
+func (c *Context) refuseReferrers(list []base.OID) error {
+	for i := range list {
+		left, err := c.referrers(list[i:i+1], list)
+		if err != nil {
+			return err
+		}
+		for _, r := range left {
+			child, err := c.View.Relation(r.Table)
+			if err != nil {
+				return err
+			}
+			parent, err := c.relation(list[i])
+			if err != nil {
+				return err
+			}
+			if child == nil {
+				continue
+			}
+			return pgerror.New(pgerror.FeatureNotSupported, "cannot truncate a table referenced in a foreign key constraint").
+				WithDetail("Table \"%s\" references \"%s\".", child.Name, parent.Name).
+				WithHint("Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.", child.Name)
+		}
+	}
+	return nil
+}
+
+// referrers gives a foreign key for each table that refers to one of parents and is not of known, by the tables' OIDs.
+func (c *Context) referrers(parents, known []base.OID) ([]*relation.ForeignKey, error) {
+	var out []*relation.ForeignKey
+	for _, p := range parents {
+		d, err := c.relation(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range d.Referrers {
+			if !slices.Contains(known, k.Table) {
+				out = append(out, k)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *relation.ForeignKey) int { return cmp.Compare(a.Table, b.Table) })
+	return slices.CompactFunc(out, func(a, b *relation.ForeignKey) bool { return a.Table == b.Table }), nil
 }
 
 // checkSerial looks for SERIALIZABLE transactions that have read anything of a table that is about to be emptied.
