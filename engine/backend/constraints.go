@@ -11,6 +11,7 @@ import (
 	"manifold/engine/sql/deparse"
 	"manifold/engine/sql/parse"
 	"manifold/engine/sql/plancache"
+	"manifold/engine/sysfuncs"
 	"manifold/engine/trigger"
 	"manifold/engine/types"
 )
@@ -57,7 +58,7 @@ func (b *Backend) firing() *firing {
 	h := s.Hot()
 	f := &firing{b: b}
 	f.Firing = trigger.Firing{Task: s.Task, Tx: s.Proc.Tx(), Wait: h.Wait, View: &b.view, Builder: b.svc.Builder, Env: b.env(),
-		Repeat: s.Tx.Isolation != session.ReadCommitted, Runner: f}
+		Repeat: s.Tx.Isolation != session.ReadCommitted, Runner: f, MayRead: b.MayRead}
 	f.Lock = func(rel base.OID, mode lock.Mode) error {
 		_, err := b.svc.Cluster.Locks.Acquire(s.Task, s.Proc.Owner(), lock.Request{Tag: lock.Relation(b.databaseOf(rel), rel), Mode: mode,
 			Timeout: h.Wait.Timeout, DeadlockTimeout: h.Wait.DeadlockTimeout})
@@ -164,6 +165,12 @@ func (r *run) each(f func(row []types.Datum) bool) error {
 		}
 		r.want = growWant(r.want)
 	}
+}
+
+// MayRead implements exec.Printer.
+func (b *Backend) MayRead(rel base.OID, attr int16) bool {
+	ok, err := sysfuncs.MayRead(&b.view, b.s.Role, rel, attr)
+	return ok && err == nil
 }
 
 // KeyText implements exec.Printer.

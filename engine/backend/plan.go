@@ -241,15 +241,8 @@ func (b *Backend) permitted(v *plancache.Variant) error {
 	if v.Checked.Load() == uint32(role) {
 		return nil
 	}
-	for i := range v.Plan.Checks {
-		c := &v.Plan.Checks[i]
-		as := role
-		if c.CheckAs != 0 {
-			as = c.CheckAs
-		}
-		if err := sysfuncs.CheckRelation(&b.view, as, c.Relation, c.Bits, c.Selected, c.Changed); err != nil {
-			return err
-		}
+	if err := sysfuncs.CheckPlan(&b.view, role, v.Plan.Checks); err != nil {
+		return err
 	}
 	v.Checked.Store(uint32(role))
 	return nil

@@ -96,16 +96,7 @@ func (c *Context) admit(p *plan.Statement) error {
 			return err
 		}
 	}
-	for _, k := range p.Checks {
-		role := c.Session.Role
-		if k.CheckAs != 0 {
-			role = k.CheckAs
-		}
-		if err := sysfuncs.CheckRelation(c.View, role, k.Relation, k.Bits, k.Selected, k.Changed); err != nil {
-			return err
-		}
-	}
-	return nil
+	return sysfuncs.CheckPlan(c.View, c.Session.Role, p.Checks)
 }
 
 // insertRows writes the rows of a plan to a table and gives their number.

@@ -435,6 +435,12 @@ func (c *Context) notUnique(d *relation.Desc, ix *relation.Index, tid base.TID, 
 	if len(ix.Exclusion) > 0 {
 		e = pgerror.Newf(pgerror.ExclusionViolation, "could not create exclusion constraint \"%s\"", ix.Name).WithTable(d.Schema, d.Name).WithConstraint(ix.Name)
 	}
+	if !exec.MayReadKey(s.x.Printer.MayRead, d.OID, ix.KeyAttrs()) {
+		if len(ix.Exclusion) > 0 {
+			return e.WithDetail("Key conflicts exist.")
+		}
+		return e.WithDetail("Duplicate keys exist.")
+	}
 	var buf []byte
 	t := c.Opened.Table(d)
 	view := mvcc.NewView(s.x.Snapshot, c.Tx.Manager(), c.Task)

@@ -199,7 +199,7 @@ func (c *Context) mayRefer(f *foreignKey, target *relation.Desc) error {
 	for _, a := range f.Keys {
 		cols = append(cols, int(a))
 	}
-	return sysfuncs.CheckRelation(c.View, c.Session.Role, target.OID, uint32(sysfuncs.PrivReferences), nil, cols)
+	return sysfuncs.CheckColumns(c.View, c.Session.Role, target.OID, sysfuncs.PrivReferences, cols)
 }
 
 // checkGenerated refuses actions that would write generated columns.

@@ -159,6 +159,8 @@ func (s *server) context(tx *txn.Tx, text string) *Context {
 // keyPrinter implements exec.Printer.
 type keyPrinter struct{ names *catalog.Names }
 
+func (p keyPrinter) MayRead(base.OID, int16) bool { return true }
+
 func (p keyPrinter) KeyText(rel *relation.Desc, ix *relation.Index) string {
 	text, err := deparse.KeyText(p.names, rel, ix)
 	if err != nil {

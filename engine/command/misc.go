@@ -57,7 +57,7 @@ func (c *Context) mayLock(d *relation.Desc, mode lock.Mode) error {
 	}
 	var err error
 	for _, p := range allowed {
-		if err = sysfuncs.CheckRelation(c.View, c.Session.Role, d.OID, uint32(p), nil, nil); err == nil {
+		if err = sysfuncs.CheckRelation(c.View, c.Session.Role, d.OID, uint32(p)); err == nil {
 			return nil
 		}
 	}

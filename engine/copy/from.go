@@ -162,8 +162,11 @@ func (l *loader) prepare() error {
 	}
 	l.row.Cols = make([]vector.Vector, len(d.Columns))
 	var err error
-	l.target, err = p.c.Builder.NewTarget(d, generated)
-	return err
+	if l.target, err = p.c.Builder.NewTarget(d, generated); err != nil {
+		return err
+	}
+	l.target.Given = p.attrs()
+	return nil
 }
 
 // overRow makes the columns of a stored expression those of a row.

@@ -42,20 +42,25 @@ func (p *Copy) resolve() error {
 		return err
 	}
 	if p.stmt.IsFrom {
-		return p.privileges(uint32(sysfuncs.PrivInsert))
+		return p.privileges(sysfuncs.PrivInsert)
 	}
-	if err := p.privileges(uint32(sysfuncs.PrivSelect)); err != nil {
+	if err := p.privileges(sysfuncs.PrivSelect); err != nil {
 		return err
 	}
 	return p.planTable(d)
 }
 
-func (p *Copy) privileges(bits uint32) error {
+func (p *Copy) privileges(want sysfuncs.Priv) error {
+	return sysfuncs.CheckColumns(p.c.View, p.c.Session.Role, p.rel.OID, want, p.attrs())
+}
+
+// attrs gives the attributes of the columns that are copied.
+func (p *Copy) attrs() []int {
 	var attrs []int
 	for _, c := range p.columns {
 		attrs = append(attrs, c.attr)
 	}
-	return sysfuncs.CheckRelation(p.c.View, p.c.Session.Role, p.rel.OID, bits, attrs, attrs)
+	return attrs
 }
 
 // open finds and locks the table.
@@ -237,14 +242,8 @@ func (p *Copy) planQuery(n *pg_query.Node) error {
 			return err
 		}
 	}
-	for _, k := range p.query.Checks {
-		role := p.c.Session.Role
-		if k.CheckAs != 0 {
-			role = k.CheckAs
-		}
-		if err := sysfuncs.CheckRelation(p.c.View, role, k.Relation, k.Bits, k.Selected, k.Changed); err != nil {
-			return err
-		}
+	if err := sysfuncs.CheckPlan(p.c.View, p.c.Session.Role, p.query.Checks); err != nil {
+		return err
 	}
 	for _, c := range p.query.Columns {
 		p.columns = append(p.columns, column{name: c.Name, typ: c.Type, typmod: c.Typmod})

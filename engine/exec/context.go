@@ -41,9 +41,22 @@ type Context struct {
 // Reporter takes what an execution has to say beside its rows.
 type Reporter interface{ Notice(n *pgerror.Error) }
 
-// Printer prints the columns and expressions of an index's key, for errors.
+// Printer knows what errors may show.
 type Printer interface {
+	// KeyText prints the columns and expressions of an index's key.
 	KeyText(rel *relation.Desc, ix *relation.Index) string
+	// MayRead tells whether the role may select a column of a table; zero asks for the table as a whole.
+	MayRead(rel base.OID, attr int16) bool
+}
+
+// MayReadKey tells whether errors may show the values of columns; zero stands for an expression over the row.
+func MayReadKey(mayRead func(rel base.OID, attr int16) bool, rel base.OID, attrs []int16) bool {
+	for _, a := range attrs {
+		if !mayRead(rel, a) {
+			return false
+		}
+	}
+	return true
 }
 
 // Cursors finds the row a cursor stands on, for WHERE CURRENT OF.

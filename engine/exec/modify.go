@@ -42,6 +42,7 @@ func (in *Instance) modifyOp(p *plan.Modify) (operator, error) {
 	if m.target, err = in.b.NewTarget(p.Rel, p.Generated); err != nil {
 		return nil, err
 	}
+	m.target.Given = p.Given
 	if m.returning, err = in.c.All(p.Returning); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ import (
 // executor's Modify and COPY share it.
 type Target struct {
 	Table *heap.Table
+	// Given are the columns that the statement names or gives values to: an error shows them even to a role that may not read
+	// them.
+	Given []int
 	// Failed is the row (from zero) at which InsertMany failed last.
 	Failed int
 	Stats  *stats.Table
@@ -165,8 +168,8 @@ func (t *Target) Check(x *Context, values []types.Datum) error {
 	for i := range values {
 		c := &t.rel.Columns[i]
 		if values[i].Null && c.NotNull && !c.Dropped {
-			return pgerror.Newf(pgerror.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.Name, t.rel.Name).
-				WithDetail("Failing row contains %s.", t.describe(x, values)).WithTable(t.rel.Schema, t.rel.Name).WithColumn(c.Name)
+			return t.failing(x, values, pgerror.Newf(pgerror.NotNullViolation,
+				"null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.Name, t.rel.Name)).WithColumn(c.Name)
 		}
 	}
 	for _, ck := range t.checks {
@@ -175,44 +178,11 @@ func (t *Target) Check(x *Context, values []types.Datum) error {
 			return err
 		}
 		if d := v.Get(0); !d.Null && d.I == 0 {
-			return pgerror.Newf(pgerror.CheckViolation, "new row for relation \"%s\" violates check constraint \"%s\"", t.rel.Name, ck.name).
-				WithDetail("Failing row contains %s.", t.describe(x, values)).WithTable(t.rel.Schema, t.rel.Name).WithConstraint(ck.name)
+			return t.failing(x, values, pgerror.Newf(pgerror.CheckViolation,
+				"new row for relation \"%s\" violates check constraint \"%s\"", t.rel.Name, ck.name)).WithConstraint(ck.name)
 		}
 	}
 	return nil
-}
-
-// describe prints a row for an error: values as text, at most 64 bytes each.
-func (t *Target) describe(x *Context, values []types.Datum) string {
-	out := []byte{'('}
-	first := true
-	for i, d := range values {
-		c := &t.rel.Columns[i]
-		if c.Dropped {
-			continue
-		}
-		if !first {
-			out = append(out, ", "...)
-		}
-		first = false
-		if d.Null {
-			out = append(out, "null"...)
-			continue
-		}
-		if v, err := t.Table.Value(x.Task, d); err == nil {
-			d = v
-		}
-		text := types.AppendText(nil, c.Type, d, x.Eval.Ctx.Env)
-		if len(text) > 64 {
-			cut := 64
-			for cut > 0 && text[cut]&0xC0 == 0x80 {
-				cut--
-			}
-			text = append(text[:cut], "..."...)
-		}
-		out = append(out, text...)
-	}
-	return string(append(out, ')'))
 }
 
 // Insert writes one checked row and its index entries.

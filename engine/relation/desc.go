@@ -114,6 +114,15 @@ type Index struct {
 // Exclusive tells whether the index keeps two rows from having the same key.
 func (x *Index) Exclusive() bool { return x.Unique || len(x.Exclusion) > 0 }
 
+// KeyAttrs gives the attribute numbers of the key columns; zero stands for an expression.
+func (x *Index) KeyAttrs() []int16 {
+	out := make([]int16, 0, len(x.Keys))
+	for _, k := range x.Keys {
+		out = append(out, k.Attr)
+	}
+	return out
+}
+
 // IndexKey is one key column. Attr is the table's attribute number, or zero for the next of Exprs.
 type IndexKey struct {
 	Attr       int16

@@ -273,46 +273,6 @@ func columnAllows(v *catalog.View, role, rel base.OID, attr int, want Priv) (boo
 	return aclAllows(v, role, r[bootstrap.ColAttributeAttacl-1], 0, 0, want)
 }
 
-// CheckRelation fails with 42501 unless a role has the privileges (bits of package analyze) on a relation, or on each of
-// the columns that are read and changed.
-func CheckRelation(v *catalog.View, role, rel base.OID, bits uint32, selected, changed []int) error {
-	if r, err := v.RoleByOID(role); err != nil || r != nil && r.Super {
-		return err
-	}
-	class, err := v.Row(bootstrap.RelClass, bootstrap.IdxClassOidIndex, types.Int(int64(rel)))
-	if err != nil || class == nil {
-		return err
-	}
-	for want := PrivInsert; want <= PrivTrigger; want <<= 1 {
-		if Priv(bits)&want == 0 {
-			continue
-		}
-		ok, err := relationAllows(v, role, class, want)
-		if err != nil {
-			return err
-		}
-		if ok {
-			continue
-		}
-		cols := changed
-		if want == PrivSelect {
-			cols = selected
-		}
-		if want&AllColumn == 0 || len(cols) == 0 {
-			return denied(class)
-		}
-		for _, attr := range cols {
-			if ok, err = columnAllows(v, role, rel, attr, want); err != nil {
-				return err
-			}
-			if !ok {
-				return denied(class)
-			}
-		}
-	}
-	return nil
-}
-
 func denied(class catalog.Row) error {
 	return pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for %s %s",
 		kindWord(class.Byte(bootstrap.ColClassRelkind)), class.Text(bootstrap.ColClassRelname))

@@ -98,8 +98,7 @@ func (c *checker) unreferenced(f *Firing, key []types.Datum) error {
 	}
 	return c.onChild(pgerror.Newf(pgerror.ForeignKeyViolation,
 		"update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", c.parent.Name, c.fk.Name, c.child.Name)).
-		WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", columnList(c.parent, c.fk.Keys),
-			valueList(f, c.parent, c.fk.Keys, key), c.child.Name)
+		WithDetail("Key %sis still referenced from table \"%s\".", keyText(f, c.parent, c.fk.Keys, key), c.child.Name)
 }
 
 // write changes referring rows. What was known of keys may not hold after it.

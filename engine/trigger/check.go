@@ -2,10 +2,12 @@ package trigger
 
 import (
 	"bytes"
+	"fmt"
 
 	"manifold/engine/access/btree"
 	"manifold/engine/access/heap"
 	"manifold/engine/base"
+	"manifold/engine/exec"
 	"manifold/engine/lock"
 	"manifold/engine/mvcc"
 	"manifold/engine/pgerror"
@@ -171,13 +173,20 @@ func deform(f *Firing, t *heap.Table, into []types.Datum, row tuple.Tuple, attrs
 // missing is the error for a row that refers to nothing.
 func (c *checker) missing(f *Firing, values []types.Datum) error {
 	return c.onChild(pgerror.Newf(pgerror.ForeignKeyViolation, "insert or update on table \"%s\" violates foreign key constraint \"%s\"",
-		c.child.Name, c.fk.Name)).WithDetail("Key (%s)=(%s) is not present in table \"%s\".",
-		columnList(c.child, c.fk.Columns), valueList(f, c.child, c.fk.Columns, values), c.parent.Name)
+		c.child.Name, c.fk.Name)).WithDetail("Key %sis not present in table \"%s\".", keyText(f, c.child, c.fk.Columns, values), c.parent.Name)
 }
 
 // onChild adds the place that errors of the constraint name.
 func (c *checker) onChild(e *pgerror.Error) *pgerror.Error {
 	return e.WithTable(c.child.Schema, c.child.Name).WithConstraint(c.fk.Name)
+}
+
+// keyText shows a key and its values, with a space behind, if the role may see them.
+func keyText(f *Firing, d *relation.Desc, attrs []int16, values []types.Datum) string {
+	if !exec.MayReadKey(f.MayRead, d.OID, attrs) {
+		return ""
+	}
+	return fmt.Sprintf("(%s)=(%s) ", columnList(d, attrs), valueList(f, d, attrs, values))
 }
 
 func columnList(d *relation.Desc, attrs []int16) string {

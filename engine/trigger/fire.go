@@ -42,6 +42,7 @@ type Firing struct {
 	Repeat  bool // REPEATABLE READ or above
 	Runner  Runner
 	Lock    func(rel base.OID, mode lock.Mode) error
+	MayRead func(rel base.OID, attr int16) bool // for what errors may show, see exec.Printer
 
 	targets map[base.OID]*exec.Target
 	exec    *exec.Context

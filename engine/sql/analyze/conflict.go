@@ -31,7 +31,7 @@ func (s *state) onConflict(it *item, n *pg_query.OnConflictClause) error {
 	if !c.Update {
 		return nil
 	}
-	it.entry.Privileges |= PrivUpdate | PrivSelect
+	it.entry.Privileges |= PrivUpdate
 	ex := RelationEntry(it.entry.Rel)
 	ex.Kind, ex.Alias = query.RangeResult, "excluded"
 	c.Excluded = s.addRange(ex)
@@ -47,7 +47,7 @@ func (s *state) onConflict(it *item, n *pg_query.OnConflictClause) error {
 		return err
 	}
 	for _, t := range c.Set {
-		it.entry.ChangedCols = append(it.entry.ChangedCols, t.Attr)
+		it.entry.UpdatedCols = append(it.entry.UpdatedCols, t.Attr)
 	}
 	c.Where, err = s.condition(n.WhereClause, "WHERE")
 	return err
@@ -61,6 +61,9 @@ func (s *state) inferIndexes(it *item, n *pg_query.InferClause, update bool) ([]
 			if x.Constraint == n.Conname && x.Exclusive() {
 				if update && !x.Unique {
 					return nil, pgerror.New(pgerror.WrongObjectType, "ON CONFLICT DO UPDATE not supported with exclusion constraints")
+				}
+				for _, k := range x.Keys {
+					noteRead(it.entry, int(k.Attr))
 				}
 				return []base.OID{x.OID}, nil
 			}
@@ -82,6 +85,7 @@ func (s *state) inferIndexes(it *item, n *pg_query.InferClause, update bool) ([]
 				return nil, s.a.errorf(pgerror.UndefinedColumn, n.Location, "column \"%s\" does not exist", el.Name)
 			}
 			attrs[int16(k)] = true
+			noteRead(it.entry, k)
 			continue
 		}
 		s.clause = clause{name: "ON CONFLICT", plain: true}

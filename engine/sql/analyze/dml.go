@@ -212,6 +212,7 @@ func (s *state) countColumns(n int, attrs []int, given int, exprs []query.Expr) 
 	if n < given {
 		return pgerror.New(pgerror.SyntaxError, "INSERT has more target columns than expressions")
 	}
+	s.q.Range[s.q.Result-1].InsertedCols = attrs[:n]
 	return nil
 }
 
@@ -366,7 +367,7 @@ func (a *analyzer) updateStmt(parent *state, n *pg_query.UpdateStmt) (*query.Que
 		return nil, err
 	}
 	for _, t := range s.q.Targets {
-		it.entry.ChangedCols = append(it.entry.ChangedCols, t.Attr)
+		it.entry.UpdatedCols = append(it.entry.UpdatedCols, t.Attr)
 	}
 	return s.q, s.returning(it, n.ReturningList)
 }

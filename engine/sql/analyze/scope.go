@@ -91,12 +91,17 @@ func (s *state) noteSelected(e query.Expr) {
 				st = st.parent
 			}
 			if r := st.q.Range[v.RTE-1]; r.Rel != nil {
-				r.Privileges |= PrivSelect
-				r.SelectedCols = append(r.SelectedCols, v.Attr)
+				noteRead(r, v.Attr)
 			}
 		}
 		return true
 	})
+}
+
+// noteRead tells that a statement reads a column, or with zero the whole row.
+func noteRead(r *query.RangeEntry, attr int) {
+	r.Privileges |= PrivSelect
+	r.SelectedCols = append(r.SelectedCols, attr)
 }
 
 func (s *state) reachable(it *item, loc int32) error {

@@ -138,7 +138,7 @@ func KeyText(names *catalog.Names, table *relation.Desc, x *relation.Index) (str
 	for i := range table.Columns {
 		cols.Names = append(cols.Names, table.Columns[i].Name)
 	}
-	p := &Printer{Names: names, Leaves: cols}
+	p := &Printer{Names: names, Leaves: cols, Pretty: true}
 	next := 0
 	var out []string
 	for _, k := range x.Keys {

@@ -1,6 +1,8 @@
 package optimize
 
 import (
+	"slices"
+
 	"manifold/engine/relation"
 	"manifold/engine/sql/plan"
 	"manifold/engine/sql/query"
@@ -15,7 +17,7 @@ var oneDatum = types.Int(1)
 func (l *level) modify() built {
 	q := l.q
 	r := q.Range[q.Result-1]
-	m := &plan.Modify{Command: q.Command, Rel: r.Rel, RTE: l.nextRTE(), Ctid: -1}
+	m := &plan.Modify{Command: q.Command, Rel: r.Rel, RTE: l.nextRTE(), Ctid: -1, Given: slices.Concat(r.InsertedCols, r.UpdatedCols)}
 	var b built
 	if q.Command == query.Insert {
 		b = l.insertSource(m)

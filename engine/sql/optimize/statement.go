@@ -71,7 +71,7 @@ func (p *planner) describe(q *query.Query) {
 		p.lock(r.RelOID, mode)
 		if r.Privileges != 0 {
 			p.stmt.Checks = append(p.stmt.Checks, plan.Privilege{Relation: r.RelOID, Bits: r.Privileges, CheckAs: r.CheckAs,
-				Selected: r.SelectedCols, Changed: r.ChangedCols})
+				Selected: r.SelectedCols, Inserted: r.InsertedCols, Updated: r.UpdatedCols})
 		}
 	}
 	if q.Command != query.Select || len(q.RowMarks) > 0 {

@@ -56,8 +56,9 @@ type Privilege struct {
 	Relation base.OID
 	Bits     uint32 // analyze.Priv bits
 	CheckAs  base.OID
-	Selected []int
-	Changed  []int
+	Selected []int // columns that suffice
+	Inserted []int
+	Updated  []int
 }
 
 // SubPlan is a sub-select that runs as part of an expression.
@@ -430,6 +431,7 @@ type Modify struct {
 	RTE        int
 	Child      Node
 	Attrs      []int
+	Given      []int // columns that the statement names or gives values to
 	Values     []int
 	Ctid       int
 	Old        []OldRow // the other relations of the join

@@ -98,8 +98,9 @@ type RangeEntry struct {
 
 	Privileges   uint32   // what the user must be granted on Rel
 	CheckAs      base.OID // check as this role instead of the current one; zero is none
-	SelectedCols []int    // columns read and written, for column privileges
-	ChangedCols  []int
+	SelectedCols []int    // columns read, for column privileges; zero is all of them
+	InsertedCols []int    // columns that INSERT was told to give values to
+	UpdatedCols  []int    // columns that UPDATE sets
 }
 
 // RangeColumn is one column of a range table entry.
