@@ -53,6 +53,9 @@ func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, 
 		return b.transaction(t)
 	}
 	b.begin(b.s.StatementTime)
+	if err := b.fixSnapshot(n); err != nil {
+		return "", err
+	}
 	switch v := n.GetNode().(type) {
 	case *pg_query.Node_VariableSetStmt:
 		return b.set(v.VariableSetStmt)
@@ -92,6 +95,26 @@ func (b *Backend) utilityTag(text string, n *pg_query.Node, po *session.Portal, 
 		return "", errReadOnly(command.Tag(n))
 	}
 	return b.command(text, n, given)
+}
+
+// fixSnapshot takes the snapshot of a transaction block whose first statement this is, if it is one of those that see anything.
+func (b *Backend) fixSnapshot(n *pg_query.Node) error {
+	t := &b.s.Tx
+	if !t.Block || t.Queried || b.s.Status == session.Failed {
+		return nil
+	}
+	switch n.GetNode().(type) {
+	case *pg_query.Node_LockStmt, *pg_query.Node_VariableSetStmt, *pg_query.Node_VariableShowStmt, *pg_query.Node_ConstraintsSetStmt,
+		*pg_query.Node_FetchStmt, *pg_query.Node_ListenStmt, *pg_query.Node_NotifyStmt, *pg_query.Node_UnlistenStmt,
+		*pg_query.Node_CheckPointStmt:
+		return nil
+	}
+	var snap mvcc.Snapshot
+	if err := b.snapshot(&snap); err != nil {
+		return err
+	}
+	b.s.Proc.Tx().Release(&snap)
+	return nil
 }
 
 // readsOnly tells whether a utility statement may run in a read-only transaction.

@@ -27,6 +27,13 @@ type foreignKey struct {
 
 // addForeignKey adds a FOREIGN KEY constraint to a table and gives it for the check of the rows that are there.
 func (c *Context) addForeignKey(d *relation.Desc, k *pg_query.Constraint) (*foreignKey, error) {
+	if k.Conname != "" {
+		if used, err := c.constraintOn(d.OID, k.Conname); err != nil {
+			return nil, err
+		} else if used != 0 {
+			return nil, pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", k.Conname, d.Name)
+		}
+	}
 	target, err := c.open(k.Pktable, lock.ShareRowExclusive, false)
 	if err != nil {
 		return nil, err
@@ -220,13 +227,10 @@ func (f *foreignKey) checkGenerated(d *relation.Desc) error {
 	return nil
 }
 
-// foreignKeyName checks the constraint's name, or chooses one.
+// foreignKeyName gives the constraint's name, or chooses one.
 func (c *Context) foreignKeyName(d *relation.Desc, f *foreignKey) (string, error) {
 	if f.Name != "" {
-		if used, err := c.constraintOn(d.OID, f.Name); err != nil || used == 0 {
-			return f.Name, err
-		}
-		return "", pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", f.Name, d.Name)
+		return f.Name, nil
 	}
 	var names []string
 	for _, a := range f.Columns {
