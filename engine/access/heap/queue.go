@@ -201,10 +201,11 @@ func (w *Writer) mustQueue(t tuple.Tuple, tid base.TID, mode LockMode) bool {
 	if q == nil || !mode.conflicts(q.mode) {
 		return false
 	}
-	if x := t.Xmax(); x != 0 && t.Mask()&(tuple.XmaxInvalid|tuple.XmaxCommitted) == 0 {
-		if st, _ := w.t.s.txns.Status(x); st == mvcc.InProgress {
-			return false // shared, or the writer's own
-		}
+	if t.Mask()&tuple.XminCommitted == 0 && w.running(t.Xmin()) {
+		return false // a version of the writer's own
+	}
+	if x := t.Xmax(); x != 0 && t.Mask()&(tuple.XmaxInvalid|tuple.XmaxCommitted) == 0 && w.running(x) {
+		return false // shared, or the writer's own
 	}
 	if w.t.s.rows.held(k) {
 		return false
@@ -214,4 +215,9 @@ func (w *Writer) mustQueue(t tuple.Tuple, tid base.TID, mode LockMode) bool {
 		q.passed = now
 	}
 	return now.Sub(q.passed) > overtaking
+}
+
+func (w *Writer) running(xid base.XID) bool {
+	st, _ := w.t.s.txns.Status(xid)
+	return st == mvcc.InProgress
 }
