@@ -318,14 +318,18 @@ func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byt
 		if res.Outcome == OK && policy == Block && w.mustQueue(t, tid, mode) {
 			res.Outcome = WouldBlock
 		}
-		if res.Outcome == OK {
+		if res.Outcome == OK || sameKey(t, res, mode) {
 			if row != nil {
 				*row = appendTuple((*row)[:0], t)
 			}
-			chain, err := w.lockLatched(buf, t, tid, xid, mode)
+			newer := res.CTID
+			if res.Outcome == OK {
+				newer, err = w.lockLatched(buf, t, tid, xid, mode)
+			}
+			updater := t.Xmax()
 			buf.UnlockRelease()
-			if err == nil && chain.Valid() {
-				err = w.lockChain(chain, xid, mode)
+			if err == nil && newer.Valid() {
+				res, err = w.lockNewer(newer, updater, xid, mode, policy)
 			}
 			w.leave(taken(xid, err))
 			return res, err
@@ -369,27 +373,4 @@ func (w *Writer) lockLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid
 	t.SetMask(t.Mask()&^(tuple.XmaxBits|tuple.HotUpdated) | tuple.XmaxLockOnly | mode.bit())
 	t.SetCTID(tid)
 	return base.TID{}, w.logLock(buf, xid, tid.Offset, t)
-}
-
-// lockChain locks the newer versions that a running transaction is making, so that whoever meets them once it has
-// committed finds the lock.
-func (w *Writer) lockChain(tid base.TID, xid base.XID, mode LockMode) error {
-	for tid.Valid() {
-		buf, err := w.t.s.pool.Pin(w.task, w.t.tag(tid.Block))
-		if err != nil {
-			return err
-		}
-		buf.RLock()
-		t := tuple.Tuple(buf.Page().Item(tid.Offset))
-		next := base.TID{Block: base.InvalidBlock}
-		if len(t) >= tuple.HeaderSize {
-			w.lockInMemory(tid, xid, mode)
-			if c := t.CTID(); c != tid && t.Xmax() != 0 && t.Mask()&(tuple.XmaxInvalid|tuple.XmaxLockOnly) == 0 {
-				next = c
-			}
-		}
-		buf.RUnlockRelease()
-		tid = next
-	}
-	return nil
 }
