@@ -181,17 +181,17 @@ func (c *Context) createIndex(d *relation.Desc, s *indexSpec) (base.OID, error) 
 			return 0, err
 		}
 	}
+	oid, err := c.define(&definition{name: name, schema: d.Namespace, kind: relation.KindIndex, persistence: d.Persistence, owner: d.Owner,
+		attributes: r.attributes, options: s.options, space: s.space, method: bootstrap.MethodBtree})
+	if err != nil {
+		return 0, err
+	}
 	if s.constraint {
 		if used, err := c.constraintOn(d.OID, name); err != nil {
 			return 0, err
 		} else if used != 0 {
 			return 0, pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", name, d.Name)
 		}
-	}
-	oid, err := c.define(&definition{name: name, schema: d.Namespace, kind: relation.KindIndex, persistence: d.Persistence, owner: d.Owner,
-		attributes: r.attributes, options: s.options, space: s.space, method: bootstrap.MethodBtree})
-	if err != nil {
-		return 0, err
 	}
 	if err := c.lockRelation(oid, lock.AccessExclusive, name, false); err != nil {
 		return 0, err
