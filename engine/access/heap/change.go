@@ -322,6 +322,7 @@ func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byt
 			if row != nil {
 				*row = appendTuple((*row)[:0], t)
 			}
+			w.tx.NoteRowLock(w.t.Desc.OID, uint8(mode))
 			newer := res.CTID
 			if res.Outcome == OK {
 				newer, err = w.lockLatched(buf, t, tid, xid, mode)
@@ -351,7 +352,6 @@ func (w *Writer) Lock(tid base.TID, mode LockMode, policy WaitPolicy, row *[]byt
 // row (compatibly), it gives the address of the newer version, which must be locked too.
 func (w *Writer) lockLatched(buf buffer.Buffer, t tuple.Tuple, tid base.TID, xid base.XID, mode LockMode) (chain base.TID, err error) {
 	own := w.tx.Identity()
-	w.tx.NoteRowLock(w.t.Desc.OID, uint8(mode))
 	mask, x := t.Mask(), t.Xmax()
 	busy := x != 0 && mask&(tuple.XmaxInvalid|tuple.XmaxCommitted) == 0
 	if busy {

@@ -17,7 +17,6 @@ func sameKey(t tuple.Tuple, res Result, mode LockMode) bool {
 // begin at first; updater made that one, and has committed or is running. Who changes the row in conflict with mode is waited for;
 // when that commits, the outcome is Updated with the address of first, or Deleted.
 func (w *Writer) lockNewer(first base.TID, updater, xid base.XID, mode LockMode, policy WaitPolicy) (Result, error) {
-	w.tx.NoteRowLock(w.t.Desc.OID, uint8(mode))
 	for tid := first; ; {
 		res, next, err := w.tryNewer(tid, updater, xid, mode)
 		switch {

@@ -207,7 +207,7 @@ func (w *Writer) mustQueue(t tuple.Tuple, tid base.TID, mode LockMode) bool {
 	if x := t.Xmax(); x != 0 && t.Mask()&(tuple.XmaxInvalid|tuple.XmaxCommitted) == 0 && w.running(x) {
 		return false // shared, or the writer's own
 	}
-	if w.t.s.rows.held(k) {
+	if w.t.s.rows.held(k) || w.holds(t, tid) { // the writer may hold all rows of the table
 		return false
 	}
 	now := time.Now()
