@@ -194,11 +194,9 @@ func (c *Context) addChecks(d *relation.Desc, list []*newCheck) ([]addedCheck, e
 				return nil, err
 			}
 		} else if taken[name] {
-			return nil, pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", name, d.Name)
-		} else if used, err := c.constraintOn(d.OID, name); err != nil {
+			return nil, nameTaken(d, name)
+		} else if err := c.freeConstraintName(d, name); err != nil {
 			return nil, err
-		} else if used != 0 {
-			return nil, pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", name, d.Name)
 		}
 		taken[name] = true
 		skip := k.node != nil && k.node.SkipValidation
@@ -239,6 +237,18 @@ func (c *Context) constraintOn(rel base.OID, name string) (base.OID, error) {
 		return 0, err
 	}
 	return r.OID(bootstrap.ColConstraintOid), nil
+}
+
+// freeConstraintName fails when a table has a constraint of the name.
+func (c *Context) freeConstraintName(d *relation.Desc, name string) error {
+	if used, err := c.constraintOn(d.OID, name); err != nil || used == 0 {
+		return err
+	}
+	return nameTaken(d, name)
+}
+
+func nameTaken(d *relation.Desc, name string) error {
+	return pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", name, d.Name)
 }
 
 // constraintRow is what differs between rows of pg_constraint.

@@ -28,10 +28,8 @@ type foreignKey struct {
 // addForeignKey adds a FOREIGN KEY constraint to a table and gives it for the check of the rows that are there.
 func (c *Context) addForeignKey(d *relation.Desc, k *pg_query.Constraint) (*foreignKey, error) {
 	if k.Conname != "" {
-		if used, err := c.constraintOn(d.OID, k.Conname); err != nil {
+		if err := c.freeConstraintName(d, k.Conname); err != nil {
 			return nil, err
-		} else if used != 0 {
-			return nil, pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", k.Conname, d.Name)
 		}
 	}
 	target, err := c.open(k.Pktable, lock.ShareRowExclusive, false)

@@ -178,9 +178,6 @@ func (c *Context) changeACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.Priv, 
 	if r == nil {
 		return pgerror.Newf(pgerror.InternalError, "cache lookup failed for %s \"%s\"", g.noun, g.name)
 	}
-	if !s.IsGrant && g.sub != 0 && r.Null(g.acl) {
-		return nil
-	}
 	owner := g.ownerOID
 	if g.owner > 0 {
 		owner = r.OID(g.owner)
@@ -196,8 +193,8 @@ func (c *Context) changeACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.Priv, 
 		}
 		items = append(items, sysfuncs.ACLItem{Grantee: ownerName, Grantor: ownerName, Priv: g.all})
 	}
-	grantor, p, err := c.grantor(g, slices.Concat(g.over, items), owner, p)
-	if err != nil || p == 0 {
+	grantor, p, err := c.grantor(g, slices.Concat(g.over, items), owner, p, s.IsGrant)
+	if err != nil || p == 0 || !s.IsGrant && g.sub != 0 && r.Null(g.acl) {
 		return err
 	}
 	change := &aclChange{c: c, items: items, owner: ownerName, cascade: s.Behavior == pg_query.DropBehavior_DROP_CASCADE}
@@ -225,7 +222,8 @@ func (c *Context) changeACL(s *pg_query.GrantStmt, g *granted, p sysfuncs.Priv, 
 
 // grantor gives the role in whose name privileges are given: the owner, for the owner and superusers, else the current
 // role as far as it has grant options.
-func (c *Context) grantor(g *granted, items []sysfuncs.ACLItem, owner base.OID, p sysfuncs.Priv) (string, sysfuncs.Priv, error) {
+func (c *Context) grantor(g *granted, items []sysfuncs.ACLItem, owner base.OID, p sysfuncs.Priv,
+	isGrant bool) (string, sysfuncs.Priv, error) {
 	owns, err := c.View.MemberOf(c.Session.Role, owner)
 	if err != nil || owns {
 		return c.roleText(owner), p, err
@@ -240,6 +238,10 @@ func (c *Context) grantor(g *granted, items []sysfuncs.ACLItem, owner base.OID, 
 			any |= it.Priv
 		}
 	}
+	code, done := pgerror.WarningPrivilegeNotGranted, "were granted"
+	if !isGrant {
+		code, done = pgerror.WarningPrivilegeNotRevoked, "could be revoked"
+	}
 	if may&p == 0 {
 		if any == 0 {
 			title := g.noun + " " + g.name
@@ -248,11 +250,11 @@ func (c *Context) grantor(g *granted, items []sysfuncs.ACLItem, owner base.OID, 
 			}
 			return "", 0, pgerror.Newf(pgerror.InsufficientPrivilege, "permission denied for %s", title)
 		}
-		c.warning(pgerror.WarningPrivilegeNotGranted, "no privileges were granted for %s", g.title())
+		c.warning(code, "no privileges %s for %s", done, g.title())
 		return "", 0, nil
 	}
 	if may&p != p {
-		c.warning(pgerror.WarningPrivilegeNotGranted, "not all privileges were granted for %s", g.title())
+		c.warning(code, "not all privileges %s for %s", done, g.title())
 	}
 	return me, may & p, nil
 }

@@ -187,10 +187,8 @@ func (c *Context) createIndex(d *relation.Desc, s *indexSpec) (base.OID, error) 
 		return 0, err
 	}
 	if s.constraint {
-		if used, err := c.constraintOn(d.OID, name); err != nil {
+		if err := c.freeConstraintName(d, name); err != nil {
 			return 0, err
-		} else if used != 0 {
-			return 0, pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", name, d.Name)
 		}
 	}
 	if err := c.lockRelation(oid, lock.AccessExclusive, name, false); err != nil {

@@ -153,10 +153,8 @@ func (c *Context) renameConstraint(d *relation.Desc, from, to string) error {
 	if oid == 0 {
 		return pgerror.Newf(pgerror.UndefinedObject, "constraint \"%s\" for table \"%s\" does not exist", from, d.Name)
 	}
-	if used, err := c.constraintOn(d.OID, to); err != nil {
+	if err := c.freeConstraintName(d, to); err != nil {
 		return err
-	} else if used != 0 {
-		return pgerror.Newf(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", to, d.Name)
 	}
 	for _, ix := range d.Indexes {
 		if ix.Constraint == from {

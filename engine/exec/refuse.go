@@ -13,7 +13,6 @@ import (
 func (t *Target) refuse(x *Context, ix *targetIndex, values []types.Datum, c btree.Conflict) error {
 	name := ix.desc.Name
 	readable := MayReadKey(x.Printer.MayRead, t.rel.OID, ix.desc.KeyAttrs())
-	cols := x.Printer.KeyText(t.rel, ix.desc)
 	if len(ix.desc.Exclusion) == 0 {
 		e := pgerror.Newf(pgerror.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", name).
 			WithTable(t.rel.Schema, t.rel.Name).WithConstraint(name)
@@ -24,7 +23,7 @@ func (t *Target) refuse(x *Context, ix *targetIndex, values []types.Datum, c btr
 		if err != nil {
 			return e
 		}
-		return e.WithDetail("Key (%s)=(%s) already exists.", cols, mine)
+		return e.WithDetail("Key (%s)=(%s) already exists.", x.Printer.KeyText(t.rel, ix.desc), mine)
 	}
 	e := pgerror.Newf(pgerror.ExclusionViolation, "conflicting key value violates exclusion constraint \"%s\"", name).
 		WithTable(t.rel.Schema, t.rel.Name).WithConstraint(name)
@@ -52,6 +51,7 @@ func (t *Target) refuse(x *Context, ix *targetIndex, values []types.Datum, c btr
 	if err != nil {
 		return e
 	}
+	cols := x.Printer.KeyText(t.rel, ix.desc)
 	return e.WithDetail("Key (%s)=(%s) conflicts with existing key (%s)=(%s).", cols, mine, cols, theirs)
 }
 

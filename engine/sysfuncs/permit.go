@@ -14,7 +14,7 @@ import (
 
 // CheckRelation fails with 42501 unless a role has the privileges (bits of package analyze) on a relation as a whole.
 func CheckRelation(v *catalog.View, role, rel base.OID, bits uint32) error {
-	return checkRelation(v, role, rel, bits, func(base.OID, Priv) (bool, error) { return false, nil })
+	return checkRelation(v, role, rel, bits, func(Priv) (bool, error) { return false, nil })
 }
 
 // CheckPlan fails with 42501 unless a role has the privileges that a plan needs on relations as a whole, or on each of the
@@ -33,14 +33,14 @@ func CheckPlan(v *catalog.View, role base.OID, needs []plan.Privilege) error {
 }
 
 func checkNeed(v *catalog.View, role base.OID, p *plan.Privilege) error {
-	return checkRelation(v, role, p.Relation, p.Bits, func(rel base.OID, want Priv) (bool, error) {
+	return checkRelation(v, role, p.Relation, p.Bits, func(want Priv) (bool, error) {
 		switch want {
 		case PrivSelect:
-			return columnsAllow(v, role, rel, p.Selected, want)
+			return columnsAllow(v, role, p.Relation, p.Selected, want)
 		case PrivInsert:
-			return columnsAllow(v, role, rel, p.Inserted, want)
+			return columnsAllow(v, role, p.Relation, p.Inserted, want)
 		case PrivUpdate:
-			return columnsAllow(v, role, rel, p.Updated, want)
+			return columnsAllow(v, role, p.Relation, p.Updated, want)
 		}
 		return false, nil
 	})
@@ -48,7 +48,7 @@ func checkNeed(v *catalog.View, role base.OID, p *plan.Privilege) error {
 
 // CheckColumns fails with 42501 unless a role has a privilege on a relation as a whole or on each of the columns.
 func CheckColumns(v *catalog.View, role, rel base.OID, want Priv, cols []int) error {
-	return checkRelation(v, role, rel, uint32(want), func(base.OID, Priv) (bool, error) {
+	return checkRelation(v, role, rel, uint32(want), func(Priv) (bool, error) {
 		return columnsAllow(v, role, rel, cols, want)
 	})
 }
@@ -66,7 +66,7 @@ func MayRead(v *catalog.View, role, rel base.OID, attr int16) (bool, error) {
 }
 
 // checkRelation looks at each privilege, at first on the relation as a whole.
-func checkRelation(v *catalog.View, role, rel base.OID, bits uint32, onColumns func(rel base.OID, want Priv) (bool, error)) error {
+func checkRelation(v *catalog.View, role, rel base.OID, bits uint32, onColumns func(want Priv) (bool, error)) error {
 	if r, err := v.RoleByOID(role); err != nil || r != nil && r.Super {
 		return err
 	}
@@ -80,7 +80,7 @@ func checkRelation(v *catalog.View, role, rel base.OID, bits uint32, onColumns f
 		}
 		ok, err := relationAllows(v, role, class, want)
 		if err == nil && !ok {
-			ok, err = onColumns(rel, want)
+			ok, err = onColumns(want)
 		}
 		if err != nil {
 			return err
